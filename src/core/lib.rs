@@ -1,0 +1,11 @@
+//! The deciding engine of Crossfade.
+//!
+//! Pure: no clock, no I/O, no threads, no randomness, std only. The shell tells it what was seen
+//! and what time it is; it answers with the next state and an ordered list of actions.
+
+pub mod guard;
+pub mod meter;
+pub mod plan;
+pub mod route;
+pub mod time;
+pub mod weight;

@@ -1,0 +1,117 @@
+//! What the user asks for, validated: the engine's view of a `MigrationPlan`'s spec.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::guard::Guard;
+use crate::weight::Weight;
+
+/// A migration plan that the core has accepted (see [`crate::check`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Hold the weight where it is; guards keep working.
+    pub paused: bool,
+    /// The furthest stage allowed; `None` is the last.
+    pub target_stage: Option<String>,
+    /// Stages approved in Git: `<stage>` or `<stage>/<token>`.
+    pub approvals: BTreeSet<String>,
+    /// The stages in their order, weights not falling.
+    pub stages: Vec<Stage>,
+    /// Where traffic is split, all at the same weight.
+    pub routes: Vec<Route>,
+    /// The databases whose connections guard the plan.
+    pub databases: Vec<Database>,
+    /// How a retreat goes.
+    pub rollback: Rollback,
+}
+
+/// A named weight with its way there, its soak and its approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Unique within the plan.
+    pub name: String,
+    /// Where the stage stands.
+    pub weight: Weight,
+    /// Steps on the way there; `None` is one step.
+    pub ramp: Option<Ramp>,
+    /// How long the stage must hold, all guards clear, before the next may begin.
+    pub soak: Duration,
+    /// Whether a person must approve the entry.
+    pub approval: bool,
+}
+
+/// A raise in steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ramp {
+    /// The largest raise at once; more than 0.
+    pub step: Weight,
+    /// The time from one step to the next.
+    pub every: Duration,
+}
+
+/// One place where traffic is split, made of one or more instances that hold the same weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Unique within the plan.
+    pub name: String,
+    /// What tells the instances apart: for `HAProxy` their addresses.
+    pub instances: Vec<String>,
+}
+
+/// A database with its guards.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Database {
+    /// Unique within the plan.
+    pub name: String,
+    /// The sampling period, 100 ms to 60 s.
+    pub every: Duration,
+    /// The guards in force: the default set with the user's laid over it.
+    pub guards: Vec<Guard>,
+}
+
+/// How a retreat goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rollback {
+    /// Where a retreat goes first.
+    pub to: RollbackTo,
+    /// The largest fall at once; more than 0.
+    pub max_step: Weight,
+    /// The time from one step to the next.
+    pub every: Duration,
+}
+
+/// Where a retreat goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RollbackTo {
+    /// The next stage below the present weight that completed its soak, else 0; from there to the
+    /// next below, if the rollback threshold is crossed there anew.
+    Previous,
+    /// All the way to weight 0.
+    Zero,
+}
+
+/// Names one instance of one route of a plan: its place in [`Plan::instances`].
+pub type InstanceIndex = usize;
+
+impl Plan {
+    /// Every instance of every route as (route name, instance), in the plan's order.
+    pub fn instances(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.routes
+            .iter()
+            .flat_map(|route| route.instances.iter().map(|instance| (route.name.as_str(), instance.as_str())))
+    }
+
+    /// The index of the furthest stage allowed. A target that names no stage allows none further
+    /// than the first (an accepted plan has no such target).
+    pub fn furthest(&self) -> usize {
+        match &self.target_stage {
+            None => self.stages.len().saturating_sub(1),
+            Some(name) => self.stages.iter().position(|stage| &stage.name == name).unwrap_or(0),
+        }
+    }
+
+    /// The index of the last stage whose weight is not above `weight`.
+    pub fn stage_at(&self, weight: Weight) -> Option<usize> {
+        self.stages.iter().rposition(|stage| stage.weight <= weight)
+    }
+}

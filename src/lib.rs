@@ -1,0 +1,9 @@
+//! Crossfade moves a live service from legacy infrastructure to Kubernetes in stages.
+//!
+//! Data flows one way: sources and watches, observations, [`crossfade_core`] decides, actions,
+//! executor. Everything here is the shell around that pure core.
+
+pub use crossfade_core as core;
+
+pub mod probe;
+pub mod route;

@@ -1,0 +1,2 @@
+//! The stage: real programs that the tests, the demo and the benchmarks stand on.
+#![allow(dead_code)] // each target uses its own part
