@@ -228,11 +228,12 @@ fn sample(now: &Counters, before: &Counters, span: Duration, at: Time) -> Sample
         let per_second = |count: u64| count as f64 / span.as_secs_f64();
         sample.connection_rate = attempts.map(per_second);
         sample.failed_rate = failed.map(per_second);
-        sample.failed_percent = failed.zip(attempts).map(|(failed, attempts)| match share(failed, attempts) {
-            Some(percent) => percent,
-            None if failed == 0 => 0.0,
-            None => 100.0,
-        });
+        sample.failed_percent =
+            failed.zip(attempts).map(|(failed, attempts)| match share(failed, attempts) {
+                Some(percent) => percent,
+                None if failed == 0 => 0.0,
+                None => 100.0,
+            });
     }
     sample
 }

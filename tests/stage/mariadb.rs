@@ -74,7 +74,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { port: None, extra_port: false, max_connections: 400, server_id: 1, tls: None, more: Vec::new() }
+        Self {
+            port: None,
+            extra_port: false,
+            max_connections: 400,
+            server_id: 1,
+            tls: None,
+            more: Vec::new(),
+        }
     }
 }
 
@@ -95,7 +102,8 @@ impl Tls {
         let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         authority.distinguished_name.push(rcgen::DnType::CommonName, "the stage's authority");
-        let issuer = rcgen::CertifiedIssuer::self_signed(authority, rcgen::KeyPair::generate().unwrap()).unwrap();
+        let issuer =
+            rcgen::CertifiedIssuer::self_signed(authority, rcgen::KeyPair::generate().unwrap()).unwrap();
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();

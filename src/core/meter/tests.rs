@@ -10,7 +10,15 @@ const fn at(millis: u64) -> Time {
 }
 
 fn base() -> Counters {
-    Counters { identity: 7, uptime: 100, attempts: 1_000, refused: 10, failed: 50, connected: 40, maximum: 400 }
+    Counters {
+        identity: 7,
+        uptime: 100,
+        attempts: 1_000,
+        refused: 10,
+        failed: 50,
+        connected: 40,
+        maximum: 400,
+    }
 }
 
 /// Observes each at its time and returns the last observation.
