@@ -3,9 +3,13 @@
 //! Pure: no clock, no I/O, no threads, no randomness, std only. The shell tells it what was seen
 //! and what time it is; it answers with the next state and an ordered list of actions.
 
+pub mod action;
 pub mod guard;
 pub mod meter;
 pub mod plan;
+pub mod reason;
+pub mod report;
 pub mod route;
+pub mod state;
 pub mod time;
 pub mod weight;
