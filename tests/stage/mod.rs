@@ -1,2 +1,4 @@
 //! The stage: real programs that the tests, the demo and the benchmarks stand on.
 #![allow(dead_code)] // each target uses its own part
+
+pub mod haproxy;
