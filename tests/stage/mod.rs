@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each target uses its own part
 
 pub mod cluster;
+pub mod haproxy;
 pub mod load;
 pub mod mariadb;
 pub mod pool;
