@@ -3,4 +3,5 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod haproxy;
 mod mysql;

@@ -1,0 +1,108 @@
+//! Why something happens or does not: one list, shared by conditions, events and metrics.
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Why something happens or does not.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The name as conditions, events and metrics spell it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The spec was accepted.
+    Accepted,
+    /// The spec is not valid; the last accepted one goes on.
+    InvalidSpec,
+    /// Another, older plan names the same route.
+    RouteTaken,
+    /// A Secret or another thing that the plan names was not found or is not usable.
+    ReferenceNotFound,
+    /// The operator lacks a right that the plan needs.
+    PermissionMissing,
+    /// The plan took over the weight that it found.
+    Adopted,
+    /// Waiting for the first reading of every route.
+    ReadingRoutes,
+    /// A raise towards the stage's weight.
+    Raising,
+    /// A route that stood elsewhere is brought to the plan's weight.
+    Joining,
+    /// The stage holds its weight until its soak is done.
+    Soaking,
+    /// A stage was entered.
+    StageEntered,
+    /// A stage's soak is done.
+    StageProven,
+    /// The next stage needs a person's approval.
+    AwaitingApproval,
+    /// The next stage is beyond `targetStage`.
+    TargetStageReached,
+    /// `targetStage` lies below the weight: walking back.
+    TargetStageLowered,
+    /// Every stage is done.
+    Completed,
+    /// `spec.paused` is set.
+    PausedBySpec,
+    /// The annotation `hold` is set.
+    Held,
+    /// A guard crossed its pause threshold.
+    GuardPaused,
+    /// A guard crossed its rollback threshold.
+    GuardRollback,
+    /// All guards are clear.
+    GuardsClear,
+    /// A guard's data is too old or missing.
+    DataUnknown,
+    /// A database does not answer, or came back less than 60 s ago.
+    DatabaseDown,
+    /// A guard's baseline is not learned yet.
+    BaselineLearning,
+    /// After a retreat nothing rises for a while.
+    Cooldown,
+    /// A retreat has reached its target.
+    RolledBack,
+    /// A person asked to walk back.
+    RollbackByHand,
+    /// A person lowered the weight on a route.
+    LoweredByHand,
+    /// Another writer changed a route's weight.
+    Drift,
+    /// A changed weight was put back.
+    PutBack,
+    /// A load balancer was reloaded and lost its weights.
+    Reloaded,
+    /// A route cannot be read or written.
+    RouteFailing,
+    /// Every route stands at the plan's weight.
+    InSync,
+    /// A route does not stand at the plan's weight yet.
+    OutOfSync,
+    /// Another plan that shares a database is raising.
+    AnotherPlanRaising,
+    /// The next step of the ramp is not due yet.
+    RampWaiting,
+    /// This replica may not write.
+    NotLeader,
+    /// The API server has not confirmed the intent yet.
+    Recording,
+    /// A command was acted on.
+    CommandAnswered,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

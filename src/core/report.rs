@@ -1,0 +1,117 @@
+//! What a plan's status says in words, derived from state and observations.
+
+use crate::guard::{Judgement, Level};
+use crate::reason::Reason;
+use crate::state::GuardKey;
+use crate::time::Time;
+use crate::weight::Weight;
+
+/// Where a plan stands, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Not accepted yet, or its routes were not read yet.
+    #[default]
+    Pending,
+    /// On the way to a stage's weight.
+    Shifting,
+    /// At a stage's weight, its soak running.
+    Soaking,
+    /// Its soak done, the next stage waits for a person.
+    AwaitingApproval,
+    /// Held: by a person, a guard, missing data or drift.
+    Paused,
+    /// Walking back.
+    RollingBack,
+    /// Walked back, and waiting.
+    RolledBack,
+    /// Every stage is done.
+    Completed,
+}
+
+impl Phase {
+    /// The name as status spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Shifting => "Shifting",
+            Self::Soaking => "Soaking",
+            Self::AwaitingApproval => "AwaitingApproval",
+            Self::Paused => "Paused",
+            Self::RollingBack => "RollingBack",
+            Self::RolledBack => "RolledBack",
+            Self::Completed => "Completed",
+        }
+    }
+}
+
+/// Who must act for a blocker to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Who {
+    /// Nobody: it ends by itself.
+    Nobody,
+    /// A person.
+    Person,
+}
+
+/// Why nothing rises now (R13).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blocker {
+    /// Why.
+    pub reason: Reason,
+    /// What is waited for and what to do, in words.
+    pub message: String,
+    /// Since when, if known.
+    pub since: Option<Time>,
+    /// When it ends by itself, if known.
+    pub until: Option<Time>,
+    /// Who must act.
+    pub who: Who,
+}
+
+/// A condition's status with its reason and message; times are the shell's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// `Ready`, `Reconciling`, `Stalled`, `GuardsClear`, `RoutesInSync` or `RolledBack`.
+    pub kind: &'static str,
+    /// True or False.
+    pub status: bool,
+    /// Why.
+    pub reason: Reason,
+    /// In words.
+    pub message: String,
+}
+
+/// One guard as status shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GuardReport {
+    /// Which guard.
+    pub key: GuardKey,
+    /// How far it has tripped.
+    pub level: Level,
+    /// Since when.
+    pub since: Time,
+    /// What the samples say.
+    pub judgement: Judgement,
+}
+
+/// What status says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Where the plan stands.
+    pub phase: Phase,
+    /// Kubernetes' share over all instances that were read: the lowest reading, as traffic is
+    /// promised to be at least there. `None` before any was read.
+    pub actual: Option<Weight>,
+    /// Why nothing rises now; the first is the one to show.
+    pub blocked_by: Vec<Blocker>,
+    /// The conditions but `Accepted`, which is the shell's.
+    pub conditions: Vec<Condition>,
+    /// Every guard.
+    pub guards: Vec<GuardReport>,
+    /// When the present soak ends if nothing stops it.
+    pub soak_ends: Option<Time>,
+    /// What an approval must carry now.
+    pub approval_token: String,
+    /// Whether the next approval has to carry the token.
+    pub token_needed: bool,
+}

@@ -1,0 +1,197 @@
+//! What the engine remembers. Everything here but [`State::volatile`] stands in the plan's status,
+//! so that a restart goes on from it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::guard::{Signal, Tripped};
+use crate::reason::Reason;
+use crate::report::Phase;
+use crate::route::Reading;
+use crate::time::Time;
+use crate::weight::Weight;
+
+/// How many moves [`State::history`] keeps.
+pub const HISTORY: usize = 20;
+
+/// What the engine remembers of one plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// The weight at which all routes should stand; `None` until the plan has adopted what it found.
+    pub intended: Option<Weight>,
+    /// A raise that is recorded, until every instance has been read back at its weight.
+    pub raise: Option<Raise>,
+    /// The present stage's index; `None` below the first.
+    pub stage: Option<usize>,
+    /// Since when the plan is in this stage.
+    pub stage_since: Time,
+    /// How long the stage has soaked, as far as the clock has counted.
+    pub soaked: Duration,
+    /// Stages (by name) whose soak completed and that no retreat has passed since.
+    pub proven: BTreeSet<String>,
+    /// Approvals from `spec.approvals` that were spent by an entry.
+    pub spent: BTreeSet<String>,
+    /// A stage approved by annotation and not entered yet.
+    pub approved: Option<String>,
+    /// The guards that are, or were, tripped.
+    pub guards: BTreeMap<GuardKey, Tripped>,
+    /// The retreat under way, or at its end while its guard is still tripped.
+    pub retreat: Option<Retreat>,
+    /// Where the plan walks back to by a person's wish (`rollback`).
+    pub rolled_back_by_hand: Option<ByHand>,
+    /// The last change of the weight, by us or found.
+    pub last_step: Option<Time>,
+    /// Nothing rises before this.
+    pub cooldown_until: Option<Time>,
+    /// When each retreat of the last 24 h began.
+    pub retreats: VecDeque<Time>,
+    /// All retreats ever: part of the approval token.
+    pub retreats_ever: u32,
+    /// When another writer's rises were put back, in the last 10 minutes.
+    pub put_backs: VecDeque<Time>,
+    /// What stops the plan until a person says `resume`.
+    pub halt: Option<Halt>,
+    /// Instances (`route/instance`) that have stood at the plan's weight and so may drift.
+    pub joined: BTreeSet<String>,
+    /// The annotations that were acted on: command to value.
+    pub commands: BTreeMap<Command, Answered>,
+    /// The last moves, oldest first, at most [`HISTORY`].
+    pub history: VecDeque<Move>,
+    /// What no restart remembers.
+    pub volatile: Volatile,
+}
+
+/// What does not stand in the status, because it ends with the process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Volatile {
+    /// Whether this process has compared what it found with what was stored.
+    pub settled: bool,
+    /// Number of the last order given.
+    pub orders: u64,
+    /// What each joined instance looked like when it last stood as this plan wants it; drift is a
+    /// difference from that.
+    pub ours: BTreeMap<String, Reading>,
+    /// The number of the order of which `ours` is the outcome, per instance.
+    pub remembered: BTreeMap<String, u64>,
+    /// A raise found begun after a restart: completed if R1 holds, else taken back.
+    pub raise_in_doubt: bool,
+    /// Up to when the soak clock has counted; `None` while it stands. Time that nobody watched
+    /// does not count.
+    pub soak_counted_to: Option<Time>,
+    /// The phase and its first reason that people were told last.
+    pub told: Option<(Phase, Option<Reason>)>,
+}
+
+/// A guard's name within a plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GuardKey {
+    /// The database's name in the plan.
+    pub database: String,
+    /// The signal.
+    pub signal: Signal,
+}
+
+/// A raise: recorded first, then written (R8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raise {
+    /// Where it began.
+    pub from: Weight,
+    /// Where it goes.
+    pub to: Weight,
+    /// When it was decided.
+    pub at: Time,
+}
+
+/// A retreat by a guard: all its steps until the guard clears (R7).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retreat {
+    /// Where it goes.
+    pub target: Weight,
+    /// When it began.
+    pub since: Time,
+    /// The guard that asked for it.
+    pub guard: GuardKey,
+    /// Whether its target is reached.
+    pub arrived: bool,
+}
+
+/// A walk back by a person's wish; nothing rises until `resume`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ByHand {
+    /// Where it goes.
+    pub target: Weight,
+    /// When it was asked.
+    pub since: Time,
+    /// What the person wrote.
+    pub reason: String,
+}
+
+/// What stops a plan until a person says `resume`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Halt {
+    /// Why: [`Reason::Drift`] or [`Reason::LoweredByHand`].
+    pub reason: Reason,
+    /// What was found, in words.
+    pub message: String,
+    /// Since when.
+    pub since: Time,
+}
+
+/// A command given as an annotation. Each acts once per value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Command {
+    /// `approve: "<stage>"` or `"<stage>/<token>"`.
+    Approve,
+    /// `rollback: "<time> <reason>"`.
+    Rollback,
+    /// `resume: "<time> <reason>"`.
+    Resume,
+    /// `accept-baseline: "<time> <database>"`.
+    AcceptBaseline,
+}
+
+impl Command {
+    /// Every command.
+    pub const ALL: [Self; 4] = [Self::Approve, Self::Rollback, Self::Resume, Self::AcceptBaseline];
+
+    /// The name as annotation and status spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Rollback => "rollback",
+            Self::Resume => "resume",
+            Self::AcceptBaseline => "accept-baseline",
+        }
+    }
+}
+
+/// A command that was acted on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// Its value then.
+    pub value: String,
+    /// When.
+    pub at: Time,
+    /// What came of it.
+    pub answer: String,
+}
+
+/// One change of the weight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Move {
+    /// When.
+    pub at: Time,
+    /// From where.
+    pub from: Weight,
+    /// To where.
+    pub to: Weight,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl GuardKey {
+    /// The key of `signal` on `database`.
+    pub fn new(database: impl Into<String>, signal: Signal) -> Self {
+        Self { database: database.into(), signal }
+    }
+}
