@@ -4,6 +4,8 @@
 //! and what time it is; it answers with the next state and an ordered list of actions.
 
 pub mod action;
+pub mod check;
+pub mod defaults;
 pub mod guard;
 pub mod meter;
 pub mod plan;
@@ -12,4 +14,5 @@ pub mod report;
 pub mod route;
 pub mod state;
 pub mod time;
+pub mod token;
 pub mod weight;
