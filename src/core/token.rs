@@ -80,6 +80,7 @@ impl Fnv {
             Test::Trend(sum) => (4, sum.to_bits(), 0),
             Test::FullWithin(span) => (5, millis(span), 0),
             Test::Failures { percent, per_second } => (6, percent.to_bits(), per_second.to_bits()),
+            Test::FailuresBelow { percent } => (7, percent.to_bits(), 0),
         };
         for number in [kind, first, second, millis(condition.lasting), millis(condition.within)] {
             self.number(number);
