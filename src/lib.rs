@@ -5,5 +5,6 @@
 
 pub use crossfade_core as core;
 
+pub mod api;
 pub mod probe;
 pub mod route;
