@@ -22,6 +22,9 @@ pub mod wall;
 pub mod wording;
 pub mod worth;
 
+#[cfg(test)]
+mod tests;
+
 pub use problem::Problem;
 pub use spec::{MigrationPlan, MigrationPlanSpec};
 

@@ -16,6 +16,7 @@ use crate::core::defaults::{self, FAILURES_TO_PAUSE, FAILURES_TO_ROLL_BACK};
 use crate::core::guard::{Condition, Guard, Signal, Test};
 use crate::core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
 use crate::core::weight::Weight;
+use crate::route::haproxy::Address;
 
 /// A spec that can be accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,7 +122,7 @@ fn convert(spec: MigrationPlanSpec) -> (Parsed, Vec<Problem>) {
             every: reader.duration("spec.rollback.every", &spec.rollback.every),
         },
     };
-    reader.one_backend_one_route(&spec);
+    reader.addresses(&spec);
     // Where a duration could not be read, what the core says of its stand-in says nothing.
     let unreadable: BTreeSet<String> = reader.problems.iter().map(|problem| problem.field.clone()).collect();
     let found = check(&plan).into_iter().map(|problem| located(problem, &spec));
@@ -212,6 +213,9 @@ impl Reader {
             }
         };
         let resume_test = match (&resume.below, &resume.below_baseline) {
+            (Some(below), _) if signal == Signal::FailedConnections => {
+                Test::FailuresBelow { percent: *below }
+            }
             (Some(below), _) => Test::Below(*below),
             (None, factor) => {
                 Test::BelowBaseline(self.factor(&format!("{field}.resume.belowBaseline"), factor.as_deref()))
@@ -255,14 +259,25 @@ impl Reader {
         })
     }
 
-    /// The core does not know what an instance is; here two routes may not share a backend on one.
-    fn one_backend_one_route(&mut self, spec: &MigrationPlanSpec) {
+    /// The core does not know what an instance is; here each is read, and no two routes may share a
+    /// backend on one.
+    fn addresses(&mut self, spec: &MigrationPlanSpec) {
         let mut seen = BTreeMap::new();
         for (n, route) in spec.routes.iter().enumerate() {
             for (m, instance) in route.haproxy.instances.iter().enumerate() {
-                if let Some(other) = seen.insert((instance, &route.haproxy.backend), &route.name) {
+                let field = format!("spec.routes[{n}].haproxy.instances[{m}]");
+                let address = match Address::parse(instance) {
+                    Ok(address) => address,
+                    Err(error) => {
+                        let text = error.to_string();
+                        let (reason, remedy) = text.rsplit_once(": ").unwrap_or((&text, "write another one"));
+                        self.problems.push(Problem::new(field, reason, remedy));
+                        continue;
+                    }
+                };
+                if let Some(other) = seen.insert((address.to_string(), &route.haproxy.backend), &route.name) {
                     self.problems.push(Problem::new(
-                        format!("spec.routes[{n}].haproxy.instances[{m}]"),
+                        field,
                         format!(
                             "route \"{other}\" has backend \"{}\" on {instance} too",
                             route.haproxy.backend

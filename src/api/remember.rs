@@ -42,7 +42,6 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         stage,
         stage_since,
         soaked,
-        soak_running_since: _, // time that nobody watched does not count
         proven,
         spent,
         approved,
@@ -58,7 +57,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         joined,
         commands,
         history,
-        orders: _, // they do not outlive the process
+        volatile: _, // it ends with the process
     } = state;
     let time = |time: Time| wall::write(time, offset);
 

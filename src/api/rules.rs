@@ -115,7 +115,7 @@ laws! {
     /// Plain TCP beyond loopback must be asked for.
     PLAIN_TCP_REFUSED = new(
         "(has(self.insecure) && self.insecure) || self.instances.all(i, !i.startsWith('tcp://') \
-         || i.startsWith('tcp://localhost:') || i.matches('^tcp://127[.][0-9]+[.][0-9]+[.][0-9]+:') \
+         || i.matches('^tcp://([A-Za-z0-9_.-]+[.])?localhost:') || i.matches('^tcp://127[.][0-9]+[.][0-9]+[.][0-9]+:') \
          || i.startsWith('tcp://[::1]:'))",
         "plain tcp:// beyond loopback lets whoever reaches the port do anything to the load balancer",
         "use tls:// with a client certificate, or unix://, or write insecure: true if the network is trusted"

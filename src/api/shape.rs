@@ -10,7 +10,8 @@ pub const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// The name of a Kubernetes object: a DNS subdomain.
 pub const OBJECT: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
 /// A host name or an IP address.
-pub const HOST: &str = r"^[A-Za-z0-9]([-A-Za-z0-9._:]*[A-Za-z0-9])?$";
+pub const HOST: &str =
+    r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+|[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?)$";
 /// Where an `HAProxy` Runtime API listens.
 pub const INSTANCE: &str = r"^((tcp|tls)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:///[^\s]+)$";
 /// What `HAProxy` allows in the names of backends and servers.

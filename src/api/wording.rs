@@ -33,7 +33,10 @@ pub fn one(condition: &Condition, signal: Signal) -> String {
         Test::BelowBaseline(factor) => format!("below {factor} x baseline"),
         Test::Trend(sum) => format!("trend (CUSUM) reaches {sum}"),
         Test::FullWithin(span) => format!("full in {} at this slope", duration::format(span)),
-        Test::Failures { percent, per_second } => format!("above {percent} % and {per_second}/s"),
+        Test::Failures { percent, per_second } => {
+            format!("above {percent} % over its median, and {per_second}/s")
+        }
+        Test::FailuresBelow { percent } => format!("below {percent} % over its median"),
     };
     let lasting = duration::format(condition.lasting);
     if condition.lasting.is_zero() {
@@ -50,7 +53,10 @@ pub fn level_now(conditions: &[Condition], baseline: Option<f64>) -> Option<f64>
     conditions
         .iter()
         .filter_map(|condition| match condition.test {
-            Test::Above(value) | Test::Below(value) | Test::Failures { percent: value, .. } => Some(value),
+            Test::Above(value)
+            | Test::Below(value)
+            | Test::Failures { percent: value, .. }
+            | Test::FailuresBelow { percent: value } => Some(value),
             Test::AboveBaseline(factor) | Test::BelowBaseline(factor) => {
                 baseline.map(|baseline| factor * baseline.max(LEAST_BASELINE))
             }

@@ -205,7 +205,7 @@ impl Found {
         }
         for condition in &guard.rollback {
             self.condition(&format!("{field}.rollback"), true, database, guard.signal, condition);
-            if matches!(condition.test, Test::AboveBaseline(_) | Test::Trend(_)) {
+            if condition.test.is_relative() {
                 self.say(
                     format!("{field}.rollback"),
                     "a rollback threshold must be absolute: relative ones only pause",
@@ -252,6 +252,7 @@ impl Found {
             Test::Failures { percent, per_second } if rises && per_second >= 0.0 => ("above", percent),
             Test::AboveBaseline(factor) if rises => ("aboveBaseline", factor),
             Test::Below(value) if !rises => ("below", value),
+            Test::FailuresBelow { percent } if !rises => ("below", percent),
             Test::BelowBaseline(factor) if !rises => ("belowBaseline", factor),
             Test::Trend(sum) if rises => ("trend", sum),
             Test::FullWithin(_) if rises => return,
@@ -312,9 +313,11 @@ impl Found {
 /// Whether a threshold is relative, and its value; `None` for what cannot be compared.
 fn measure(condition: &Condition) -> Option<(bool, f64)> {
     match condition.test {
-        Test::Above(value) | Test::Below(value) | Test::Failures { percent: value, .. } => {
-            Some((false, value))
-        }
+        Test::Above(value)
+        | Test::Below(value)
+        | Test::Failures { percent: value, .. }
+        | Test::FailuresBelow { percent: value } => Some((false, value)),
+
         Test::AboveBaseline(factor) | Test::BelowBaseline(factor) => Some((true, factor)),
         Test::Trend(_) | Test::FullWithin(_) => None,
     }

@@ -42,7 +42,7 @@ pub fn guard(signal: Signal) -> Guard {
             signal,
             pause: vec![out_of(Test::Failures { percent: 0.1, per_second: FAILURES_TO_PAUSE }, 3, 5)],
             rollback: vec![out_of(Test::Failures { percent: 1.0, per_second: FAILURES_TO_ROLL_BACK }, 5, 8)],
-            resume: unbroken(Test::Below(0.02), 60),
+            resume: unbroken(Test::FailuresBelow { percent: 0.02 }, 60),
         },
     }
 }

@@ -94,11 +94,6 @@ pub struct MysqlTls {
     /// the server's certificate.
     #[schemars(schema_with = "shape::object")]
     pub ca_secret: String,
-
-    /// The name that the certificate must carry. Default: `host`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "shape::host")]
-    pub server_name: Option<String>,
 }
 
 /// What a guard looks at.
