@@ -181,7 +181,7 @@ impl Engine {
             }
             Err(error) => {
                 order.outcome = Outcome::Failed { at: now };
-                fail(seen, error, now)
+                fail(seen, error, now);
             }
         }
     }

@@ -50,6 +50,11 @@ impl<'a> Turn<'a> {
         self.record = true;
     }
 
+    /// Whether everything that was decided is stored.
+    pub fn is_recorded(&self) -> bool {
+        self.seen.recorded && !self.record
+    }
+
     /// People should know.
     pub fn tell(&mut self, reason: Reason, message: impl Into<String>) {
         self.tells.push(Action::Tell { reason, message: message.into() });

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::plan::InstanceIndex;
 use crate::reason::Reason;
 use crate::route::{Outcome, Purpose, Reading};
+use crate::rules::obstacles;
 use crate::state::Halt;
 use crate::turn::{Turn, same};
 
@@ -54,10 +55,14 @@ fn remember(turn: &mut Turn, instance: InstanceIndex, key: &str) {
 }
 
 /// More servers are up than when the weight was set: the pools' shares are set anew. While a pool
-/// is short of servers the load balancer's own share stands.
+/// is short of servers the load balancer's own share stands, and while R1 forbids a raise too.
 fn servers_came(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Reading, ours: &Reading) {
     let none_lost = reading.legacy_up >= ours.legacy_up && reading.kubernetes_up >= ours.kubernetes_up;
-    if none_lost && !same(reading.weight, ours.weight) {
+    if !none_lost || same(reading.weight, ours.weight) {
+        return;
+    }
+    let rises = reading.weight < turn.intended();
+    if !rises || (turn.is_recorded() && obstacles::general(turn).is_empty()) {
         turn.write(instance, turn.intended(), Purpose::PutBack);
         turn.tell(
             Reason::PutBack,

@@ -4,7 +4,7 @@
 use crate::plan::InstanceIndex;
 use crate::reason::Reason;
 use crate::route::{Outcome, Purpose};
-use crate::rules::obstacles::{self, Obstacle};
+use crate::rules::obstacles;
 use crate::turn::{Turn, same};
 
 /// Brings every joining instance a step nearer.
@@ -83,7 +83,7 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     }
 }
 
-/// Whether an instance may be raised to where the others stand.
+/// Whether an instance may be raised to where the others stand: the record says where that is.
 fn may_rise(turn: &Turn) -> bool {
-    obstacles::general(turn).iter().all(|obstacle| *obstacle == Obstacle::TargetLowered)
+    turn.is_recorded() && obstacles::general(turn).is_empty()
 }
