@@ -95,6 +95,7 @@ impl<'a> Turn<'a> {
     pub fn fall_back_to_stage(&mut self) {
         let weight = self.intended();
         self.state.raise = None;
+        self.state.volatile.raise_in_doubt = false;
         self.state.soaked = Duration::ZERO;
         self.state.volatile.soak_counted_to = None;
         let stage = self.plan.stage_at(weight);

@@ -227,9 +227,11 @@ impl Case {
         decide(&self.plan, self.state.clone(), &self.seen, self.now)
     }
 
-    /// The writes that are decided on, and whether the state is recorded after them.
+    /// The writes that are decided on, by instance.
     pub fn writes(&self) -> Vec<(usize, Weight, Purpose)> {
-        writes(&self.decide().actions)
+        let mut writes = writes(&self.decide().actions);
+        writes.sort();
+        writes
     }
 
     /// Why nothing rises, by what people are told in status.
