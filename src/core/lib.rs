@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod guard;
+pub mod lease;
 pub mod meter;
 pub mod plan;
 pub mod reason;
