@@ -4,6 +4,7 @@
 //! and what time it is; it answers with the next state and an ordered list of actions.
 
 pub mod action;
+pub mod fence;
 pub mod guard;
 pub mod lease;
 pub mod meter;
@@ -11,6 +12,7 @@ pub mod plan;
 pub mod reason;
 pub mod report;
 pub mod route;
+pub mod share;
 pub mod state;
 pub mod time;
 pub mod weight;
