@@ -20,6 +20,7 @@ use crate::core::engine::Engine;
 use crate::core::lease::Standing;
 use crate::core::meter::Observation;
 use crate::core::plan::Plan;
+use crate::core::reason::Reason;
 use crate::core::route::Reading;
 use crate::core::seen::{Authority, Wishes};
 use crate::core::share::{self, Neighbour};
@@ -175,10 +176,11 @@ impl Fleet {
         self.stopped = true;
     }
 
-    /// Takes what people ask for, and why the newest spec was not accepted.
-    pub fn wish(&mut self, key: &PlanKey, wishes: Wishes, now: Time) {
+    /// Takes what people ask for, and why the newest spec was not accepted, if it was not.
+    pub fn wish(&mut self, key: &PlanKey, wishes: Wishes, rejected: Option<(Reason, String)>, now: Time) {
         if let Some(entry) = self.plans.get_mut(key) {
             entry.engine.set_wishes(wishes);
+            entry.engine.set_rejected(rejected);
             self.settle([key.clone()], now, Instant::now());
         }
     }
@@ -195,7 +197,7 @@ impl Fleet {
             if !keeps {
                 entry.taken_over = None;
             }
-            entry.engine.set_authority(authority(standing, entry.taken_over), now);
+            entry.engine.set_authority(authority(standing, entry.taken_over));
             if !keeps {
                 entry.recorder.notify_one();
             }
@@ -212,7 +214,7 @@ impl Fleet {
         }
         entry.taken_over = Some(epoch);
         entry.engine.take_over(state, now);
-        entry.engine.set_authority(authority(self.standing, entry.taken_over), now);
+        entry.engine.set_authority(authority(self.standing, entry.taken_over));
         for lane in &entry.links.lanes {
             lane.mailbox.look();
         }
@@ -252,16 +254,21 @@ impl Fleet {
         self.of_lane(key, lane, now, |engine, instance| engine.read(instance, result, now));
     }
 
-    /// An order was carried out, or could not be.
+    /// An order was carried out, or could not be. Orders are numbered within their claim: one of an
+    /// earlier claim has nothing to say.
     pub fn written(
         &mut self,
         key: &PlanKey,
         lane: LaneId,
-        number: u64,
+        order: &Order,
         result: Result<Reading, String>,
         now: Time,
     ) {
-        self.of_lane(key, lane, now, |engine, instance| engine.written(instance, number, result, now));
+        if self.plans.get(key).is_some_and(|entry| entry.taken_over == Some(order.epoch)) {
+            self.of_lane(key, lane, now, |engine, instance| {
+                engine.written(instance, order.number, result, now);
+            });
+        }
     }
 
     /// A plan's state of `revision` is stored.
@@ -270,7 +277,7 @@ impl Fleet {
         if entry.wanted == Some(revision) {
             entry.wanted = None;
         }
-        entry.engine.recorded(revision, now);
+        entry.engine.recorded(revision);
         self.settle([key.clone()], now, Instant::now());
     }
 
@@ -310,7 +317,7 @@ impl Fleet {
             let raising = entry.engine.is_raising();
             entry.engine.set_others_raising(others);
             let actions = entry.engine.decide(now);
-            entry.deadline = entry.engine.deadline(now);
+            entry.deadline = entry.engine.deadline();
             let ended = raising && !entry.engine.is_raising();
             if !actions.is_empty() {
                 self.metrics.decision(&key.labels());

@@ -20,7 +20,10 @@ pub enum Action {
         purpose: Purpose,
     },
     /// Store the state in the plan's status; a recorded raise goes on when that is confirmed.
-    Record,
+    Record {
+        /// Revisions are numbered; `recorded` names the one that was stored.
+        revision: u64,
+    },
     /// Tell people: an event on the plan and a log line.
     Tell {
         /// Why, the event's reason.

@@ -49,6 +49,23 @@ pub struct Guard {
     pub resume: Condition,
 }
 
+impl Guard {
+    /// Every condition.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.pause.iter().chain(&self.rollback).chain(std::iter::once(&self.resume))
+    }
+
+    /// Whether any of its thresholds compares with the baseline.
+    pub fn is_relative(&self) -> bool {
+        self.conditions().any(|condition| condition.test.is_relative())
+    }
+
+    /// The longest time that its conditions look back.
+    pub fn longest(&self) -> Duration {
+        self.conditions().map(|condition| condition.within.max(condition.lasting)).max().unwrap_or_default()
+    }
+}
+
 /// A test that must hold for a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Condition {
@@ -82,6 +99,18 @@ pub enum Test {
         /// Failures per second.
         per_second: f64,
     },
+    /// Failures are below this percentage (over their own median).
+    FailuresBelow {
+        /// Percent of attempts, above the signal's own 15 min median.
+        percent: f64,
+    },
+}
+
+impl Test {
+    /// Whether it compares with the baseline.
+    pub const fn is_relative(self) -> bool {
+        matches!(self, Self::AboveBaseline(_) | Self::BelowBaseline(_) | Self::Trend(_))
+    }
 }
 
 /// How far a guard has tripped. It rises at once and falls only to `Clear`, by `resume`.

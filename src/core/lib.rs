@@ -4,6 +4,9 @@
 //! and what time it is; it answers with the next state and an ordered list of actions.
 
 pub mod action;
+pub mod baseline;
+pub mod decide;
+pub mod engine;
 pub mod fence;
 pub mod guard;
 pub mod lease;
@@ -11,8 +14,16 @@ pub mod meter;
 pub mod plan;
 pub mod reason;
 pub mod report;
+mod reporting;
 pub mod route;
+mod rules;
+pub mod seen;
+pub mod series;
 pub mod share;
 pub mod state;
 pub mod time;
+pub mod token;
+mod turn;
+pub mod watch;
 pub mod weight;
+mod wording;

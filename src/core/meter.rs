@@ -48,3 +48,22 @@ pub struct Sample {
     /// The database is full or nearly: a low rate proves nothing (R6).
     pub saturated: bool,
 }
+
+/// What the meter made of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observation {
+    /// A sample; while `returning_until` lies ahead it says nothing.
+    Sample {
+        /// The sample.
+        sample: Sample,
+        /// The database came back, restarted or is another server: let it settle until then.
+        returning_until: Option<Time>,
+    },
+    /// The database does not answer.
+    Down {
+        /// Since when.
+        since: Time,
+        /// What it said last.
+        error: String,
+    },
+}

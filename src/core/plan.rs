@@ -101,6 +101,11 @@ impl Plan {
             .flat_map(|route| route.instances.iter().map(|instance| (route.name.as_str(), instance.as_str())))
     }
 
+    /// The name of every instance in state and status: `route/instance`.
+    pub fn instance_keys(&self) -> impl Iterator<Item = String> {
+        self.instances().map(|(route, instance)| format!("{route}/{instance}"))
+    }
+
     /// The index of the furthest stage allowed. A target that names no stage allows none further
     /// than the first (an accepted plan has no such target).
     pub fn furthest(&self) -> usize {

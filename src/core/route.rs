@@ -22,8 +22,12 @@ pub struct Reading {
 /// What is known of one instance of a route.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
+    /// The instance's name in state and status: `route/instance`.
+    pub key: String,
     /// The newest reading and when it was taken.
     pub reading: Option<(Time, Reading)>,
+    /// When `setting` last changed: the last reading before, and the first after.
+    pub changed: Option<(Time, Time)>,
     /// The newest order and what became of it.
     pub order: Option<Order>,
     /// Since when reads or writes fail, and what was said; `None` while they succeed.

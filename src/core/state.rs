@@ -1,11 +1,13 @@
-//! What the engine remembers. Everything here but [`State::soak_running_since`] and
-//! [`State::orders`] stands in the plan's status, so that a restart goes on from it.
+//! What the engine remembers. Everything here but [`State::volatile`] stands in the plan's status,
+//! so that a restart goes on from it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::guard::{Signal, Tripped};
 use crate::reason::Reason;
+use crate::report::Phase;
+use crate::route::Reading;
 use crate::time::Time;
 use crate::weight::Weight;
 
@@ -23,10 +25,8 @@ pub struct State {
     pub stage: Option<usize>,
     /// Since when the plan is in this stage.
     pub stage_since: Time,
-    /// How long the stage has soaked, up to `soak_running_since`.
+    /// How long the stage has soaked, as far as the clock has counted.
     pub soaked: Duration,
-    /// Since when the soak clock runs. Not stored: time that nobody watched does not count.
-    pub soak_running_since: Option<Time>,
     /// Stages (by name) whose soak completed and that no retreat has passed since.
     pub proven: BTreeSet<String>,
     /// Approvals from `spec.approvals` that were spent by an entry.
@@ -57,8 +57,29 @@ pub struct State {
     pub commands: BTreeMap<Command, Answered>,
     /// The last moves, oldest first, at most [`HISTORY`].
     pub history: VecDeque<Move>,
-    /// Number of the last order given. Not stored: orders do not outlive the process.
+    /// What no restart remembers.
+    pub volatile: Volatile,
+}
+
+/// What does not stand in the status, because it ends with the process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Volatile {
+    /// Whether this process has compared what it found with what was stored.
+    pub settled: bool,
+    /// Number of the last order given.
     pub orders: u64,
+    /// What each joined instance looked like when it last stood as this plan wants it; drift is a
+    /// difference from that.
+    pub ours: BTreeMap<String, Reading>,
+    /// The number of the order of which `ours` is the outcome, per instance.
+    pub remembered: BTreeMap<String, u64>,
+    /// A raise found begun after a restart: completed if R1 holds, else taken back.
+    pub raise_in_doubt: bool,
+    /// Up to when the soak clock has counted; `None` while it stands. Time that nobody watched
+    /// does not count.
+    pub soak_counted_to: Option<Time>,
+    /// The phase and its first reason that people were told last.
+    pub told: Option<(Phase, Option<Reason>)>,
 }
 
 /// A guard's name within a plan.
@@ -125,11 +146,13 @@ pub enum Command {
     Rollback,
     /// `resume: "<time> <reason>"`.
     Resume,
+    /// `accept-baseline: "<time> <database>"`.
+    AcceptBaseline,
 }
 
 impl Command {
     /// Every command.
-    pub const ALL: [Self; 3] = [Self::Approve, Self::Rollback, Self::Resume];
+    pub const ALL: [Self; 4] = [Self::Approve, Self::Rollback, Self::Resume, Self::AcceptBaseline];
 
     /// The name as annotation and status spell it.
     pub const fn name(self) -> &'static str {
@@ -137,6 +160,7 @@ impl Command {
             Self::Approve => "approve",
             Self::Rollback => "rollback",
             Self::Resume => "resume",
+            Self::AcceptBaseline => "accept-baseline",
         }
     }
 }

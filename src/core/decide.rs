@@ -1,0 +1,45 @@
+//! The decision: plan, state, observations and now, to the next state and an ordered list of actions.
+//!
+//! A total function. Asked again with nothing new, it does nothing. Each rule of the design has one
+//! file under `rules/`; this one says in which order they are asked.
+
+use crate::action::Action;
+use crate::plan::Plan;
+use crate::rules::{adopt, commands, converge, drift, join, levels, raise, retreat, soak, tell, walk_back};
+use crate::seen::{Authority, Seen};
+use crate::state::State;
+use crate::time::Time;
+use crate::turn::Turn;
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The next state.
+    pub state: State,
+    /// What to do, in this order.
+    pub actions: Vec<Action>,
+    /// When to ask again at the latest, if nothing is seen before.
+    pub again: Option<Time>,
+}
+
+/// Decides. The brake comes first (R2); nothing rises before every rule had its say.
+pub fn decide(plan: &Plan, state: State, seen: &Seen, now: Time) -> Decision {
+    let mut turn = Turn::new(plan, state, seen, now);
+    if seen.authority == Authority::None {
+        return turn.end();
+    }
+    levels::update(&mut turn);
+    adopt::settle(&mut turn);
+    retreat::brake(&mut turn);
+    if seen.authority == Authority::Holder {
+        commands::answer(&mut turn);
+        drift::correct(&mut turn);
+        walk_back::step(&mut turn);
+        join::step(&mut turn);
+        soak::count(&mut turn);
+        raise::step(&mut turn);
+    }
+    converge::write(&mut turn);
+    tell::changes(&mut turn);
+    turn.end()
+}

@@ -1,0 +1,317 @@
+//! The engine of one plan: takes observations in, asks [`decide`], and remembers what it ordered.
+//!
+//! Holds no rule of its own. Pure: every call is told the time.
+
+use crate::action::Action;
+use crate::decide::{Decision, decide};
+use crate::guard::{Level, Tripped};
+use crate::meter::Observation;
+use crate::plan::{InstanceIndex, Plan};
+use crate::reason::Reason;
+use crate::report::Report;
+use crate::reporting;
+use crate::route::{self, Order, Outcome, Reading};
+use crate::seen::{Authority, Seen, Wishes};
+use crate::state::{Command, GuardKey, State, Volatile};
+use crate::time::Time;
+use crate::turn::Turn;
+use crate::watch::Watch;
+
+/// The engine of one plan.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    plan: Plan,
+    state: State,
+    seen: Seen,
+    watches: Vec<(String, Watch)>,
+    revision: u64,
+    stored: u64,
+    again: Option<Time>,
+}
+
+impl Engine {
+    /// An engine that goes on from `state`; from `State::default()` it adopts what it finds.
+    pub fn new(plan: Plan, state: State, now: Time) -> Self {
+        let mut engine = Self {
+            plan: Plan { databases: Vec::new(), routes: Vec::new(), ..plan.clone() },
+            state: State::default(),
+            seen: Seen { recorded: true, ..Seen::default() },
+            watches: Vec::new(),
+            revision: 0,
+            stored: 0,
+            again: None,
+        };
+        engine.set_plan(plan, now);
+        engine.take_over(state, now);
+        engine
+    }
+
+    /// Takes a changed plan over. What is known of databases and instances that stay is kept.
+    pub fn set_plan(&mut self, plan: Plan, now: Time) {
+        let mut known = std::mem::take(&mut self.watches);
+        self.watches = plan
+            .databases
+            .iter()
+            .map(|database| {
+                let place = known.iter().position(|(name, _)| *name == database.name);
+                let mut watch =
+                    place.map_or_else(|| Watch::new(database, now), |place| known.swap_remove(place).1);
+                watch.configure(database);
+                (database.name.clone(), watch)
+            })
+            .collect();
+        let mut known = std::mem::take(&mut self.seen.instances);
+        let fresh = |key: String| {
+            let place = known.iter().position(|seen| seen.key == key);
+            place.map_or_else(
+                || route::Seen { key, ..route::Seen::default() },
+                |place| known.swap_remove(place),
+            )
+        };
+        self.seen.instances = plan.instance_keys().map(fresh).collect();
+        self.seen.judgements = plan
+            .databases
+            .iter()
+            .flat_map(|database| {
+                database.guards.iter().map(|guard| GuardKey::new(&database.name, guard.signal))
+            })
+            .map(|key| (key, crate::guard::Judgement::default()))
+            .collect();
+        self.keep_stage(&plan);
+        self.plan = plan;
+    }
+
+    /// Stages may be added or taken away: the present one is found again by its name.
+    fn keep_stage(&mut self, plan: &Plan) {
+        let Some(index) = self.state.stage else { return };
+        let name = self.plan.stages.get(index).map(|stage| &stage.name);
+        let place = plan.stages.iter().position(|stage| Some(&stage.name) == name);
+        let weight = self.state.intended.unwrap_or_default();
+        self.state.stage = place.or_else(|| plan.stage_at(weight));
+        let weight_of = |plan: &Plan, index: usize| plan.stages.get(index).map(|stage| stage.weight);
+        let moved = place.is_some_and(|place| weight_of(plan, place) != weight_of(&self.plan, index));
+        if place.is_none() || moved {
+            self.state.soaked = std::time::Duration::ZERO;
+        }
+    }
+
+    /// Goes on from `state`, read fresh from status. Routes must be read again before anything is
+    /// written; what the databases said stays known, so that guards are warm.
+    pub fn take_over(&mut self, state: State, now: Time) {
+        self.state = State { volatile: Volatile::default(), ..state };
+        for instance in &mut self.seen.instances {
+            *instance = route::Seen { key: std::mem::take(&mut instance.key), ..route::Seen::default() };
+        }
+        for (key, tripped) in &self.state.guards {
+            if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| *name == key.database) {
+                let frozen = tripped.baseline.filter(|_| tripped.level != Level::Clear);
+                watch.baseline(key.signal).freeze(frozen);
+            }
+        }
+        self.revision += 1;
+        self.stored = self.revision;
+        self.seen.recorded = true;
+        self.again = Some(now);
+    }
+
+    /// Goes on from a baseline that a status younger than an hour remembers.
+    pub fn seed_baseline(&mut self, key: &GuardKey, value: f64) {
+        if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| *name == key.database) {
+            watch.baseline(key.signal).seed(value);
+        }
+    }
+
+    /// What this replica may write from now on.
+    pub fn set_authority(&mut self, authority: Authority) {
+        self.seen.authority = authority;
+    }
+
+    /// Why the newest spec is not accepted; `None` if it is.
+    pub fn set_rejected(&mut self, rejected: Option<(Reason, String)>) {
+        self.seen.rejected = rejected;
+    }
+
+    /// What people ask for by annotations.
+    pub fn set_wishes(&mut self, wishes: Wishes) {
+        self.seen.wishes = wishes;
+    }
+
+    /// The name of another plan that shares a database and is raising now.
+    pub fn set_others_raising(&mut self, other: Option<String>) {
+        self.seen.others_raising = other;
+    }
+
+    /// Whether a raise is under way.
+    pub fn is_raising(&self) -> bool {
+        self.state.raise.is_some()
+    }
+
+    /// What a database said.
+    pub fn observe(&mut self, database: &str, observation: &Observation, now: Time) {
+        if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
+            watch.observe(observation, now);
+        }
+    }
+
+    /// What an instance said when it was read.
+    pub fn read(&mut self, instance: InstanceIndex, result: Result<Reading, String>, now: Time) {
+        let Some(seen) = self.seen.instances.get_mut(instance) else { return };
+        match result {
+            Ok(reading) => take_reading(seen, reading, now),
+            Err(error) => {
+                fail(seen, error, now);
+            }
+        }
+    }
+
+    /// What became of an order. An outcome of an older order is dropped.
+    pub fn written(
+        &mut self,
+        instance: InstanceIndex,
+        number: u64,
+        result: Result<Reading, String>,
+        now: Time,
+    ) {
+        let Some(seen) = self.seen.instances.get_mut(instance) else { return };
+        let Some(order) = seen.order.as_mut().filter(|order| order.number == number) else { return };
+        match result {
+            Ok(reading) => {
+                order.outcome = Outcome::Done(reading.clone());
+                take_reading(seen, reading, now);
+            }
+            Err(error) => {
+                order.outcome = Outcome::Failed { at: now };
+                fail(seen, error, now)
+            }
+        }
+    }
+
+    /// The state of `revision` is stored.
+    pub fn recorded(&mut self, revision: u64) {
+        self.stored = self.stored.max(revision);
+        self.seen.recorded = self.stored == self.revision;
+    }
+
+    /// Decides, and remembers what was ordered.
+    pub fn decide(&mut self, now: Time) -> Vec<Action> {
+        self.judge(now);
+        let before: Vec<Tripped> = self.levels();
+        let answered = self.answered();
+        let Decision { state, mut actions, again } =
+            decide(&self.plan, std::mem::take(&mut self.state), &self.seen, now);
+        self.state = state;
+        self.again = again;
+        for action in &mut actions {
+            match action {
+                Action::Write { instance, number, weight, purpose } => {
+                    let order = Order {
+                        number: *number,
+                        weight: *weight,
+                        purpose: *purpose,
+                        at: now,
+                        outcome: Outcome::Pending,
+                    };
+                    if let Some(seen) = self.seen.instances.get_mut(*instance) {
+                        seen.order = Some(order);
+                    }
+                }
+                Action::Record { revision } => {
+                    self.revision += 1;
+                    *revision = self.revision;
+                    self.seen.recorded = false;
+                }
+                Action::Tell { .. } => {}
+            }
+        }
+        self.follow_levels(&before);
+        if self.answered() != answered {
+            self.relearn();
+        }
+        actions
+    }
+
+    fn judge(&mut self, now: Time) {
+        let mut judged = self.seen.judgements.iter_mut();
+        for (database, (_, watch)) in self.plan.databases.iter().zip(&self.watches) {
+            for guard in &database.guards {
+                let Some((key, judgement)) = judged.next() else { return };
+                let tripped = self.state.guards.get(key).copied().unwrap_or_default();
+                *judgement = watch.judge(guard, &tripped, now);
+            }
+        }
+    }
+
+    fn levels(&self) -> Vec<Tripped> {
+        let keys = self.seen.judgements.iter().map(|(key, _)| key);
+        keys.map(|key| self.state.guards.get(key).copied().unwrap_or_default()).collect()
+    }
+
+    /// The baseline stands still while its guard is tripped; the trend starts anew when it clears.
+    fn follow_levels(&mut self, before: &[Tripped]) {
+        for ((key, _), before) in self.seen.judgements.iter().zip(before) {
+            let after = self.state.guards.get(key).copied().unwrap_or_default();
+            if after == *before {
+                continue;
+            }
+            let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| *name == key.database) else {
+                continue;
+            };
+            watch.baseline(key.signal).freeze(after.baseline);
+            if after.level == Level::Clear {
+                watch.restart_trend(key.signal);
+            }
+        }
+    }
+
+    fn answered(&self) -> Option<Time> {
+        self.state.commands.get(&Command::AcceptBaseline).map(|answered| answered.at)
+    }
+
+    fn relearn(&mut self) {
+        let Some(answered) = self.state.commands.get(&Command::AcceptBaseline) else { return };
+        let Some((_, database)) = answered.value.split_once(' ') else { return };
+        if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
+            watch.relearn();
+        }
+    }
+
+    /// When to decide again at the latest.
+    pub fn deadline(&self) -> Option<Time> {
+        self.again
+    }
+
+    /// What status says.
+    pub fn report(&self, now: Time) -> Report {
+        reporting::report(&Turn::new(&self.plan, self.state.clone(), &self.seen, now))
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What is remembered.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What is seen.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+}
+
+fn fail(seen: &mut route::Seen, error: String, now: Time) {
+    let since = seen.failing.as_ref().map_or(now, |(since, _)| *since);
+    seen.failing = Some((since, error));
+}
+
+fn take_reading(seen: &mut route::Seen, reading: Reading, now: Time) {
+    if let Some((at, before)) = &seen.reading
+        && before.setting != reading.setting
+    {
+        seen.changed = Some((*at, now));
+    }
+    seen.reading = Some((now, reading));
+    seen.failing = None;
+}

@@ -1,0 +1,247 @@
+//! What a plan's status says: phase and conditions, from the same causes that keep it from rising.
+
+use crate::guard::Level;
+use crate::reason::Reason;
+use crate::report::{Blocker, Condition, GuardReport, Phase, Report};
+use crate::rules::obstacles::{self, Obstacle};
+use crate::rules::{commands, raise, soak, walk_back};
+use crate::time::Time;
+use crate::turn::Turn;
+
+pub use crate::wording::words;
+
+/// Why nothing rises now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// Something stands against it.
+    Obstacle(Obstacle, Reason),
+    /// The intent is being stored.
+    Recording,
+    /// The next step of the ramp is due then.
+    Ramp(Time),
+    /// The stage soaks; its end, while the clock runs.
+    Soak(Option<Time>),
+    /// This stage needs a person's approval.
+    Approval(usize),
+    /// The next stage is beyond `targetStage`.
+    TargetReached,
+}
+
+impl Cause {
+    /// The reason by which status names it.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Obstacle(_, reason) => *reason,
+            Self::Recording => Reason::Recording,
+            Self::Ramp(_) => Reason::RampWaiting,
+            Self::Soak(_) => Reason::Soaking,
+            Self::Approval(_) => Reason::AwaitingApproval,
+            Self::TargetReached => Reason::TargetStageReached,
+        }
+    }
+}
+
+/// Why nothing rises now, the first to be shown first: obstacles, then what the stage waits for.
+pub fn causes(turn: &Turn) -> Vec<Cause> {
+    let obstacles = obstacles::all(turn).into_iter();
+    let mut causes: Vec<Cause> = obstacles
+        .map(|obstacle| {
+            let reason = obstacle_reason(turn, &obstacle);
+            Cause::Obstacle(obstacle, reason)
+        })
+        .collect();
+    causes.extend(wait(turn));
+    causes
+}
+
+fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
+    use crate::guard::Unknown;
+    match obstacle {
+        Obstacle::ReadingRoutes => Reason::ReadingRoutes,
+        Obstacle::NotLeader => Reason::NotLeader,
+        Obstacle::Rejected => turn.seen.rejected.as_ref().map_or(Reason::InvalidSpec, |(reason, _)| *reason),
+        Obstacle::RolledBackByHand => Reason::RollbackByHand,
+        Obstacle::Halted => turn.state.halt.as_ref().map_or(Reason::Drift, |halt| halt.reason),
+        Obstacle::PausedBySpec => Reason::PausedBySpec,
+        Obstacle::Held => Reason::Held,
+        Obstacle::Tripped(place) => {
+            let guard = turn.seen.judgements.get(*place).and_then(|(key, _)| turn.state.guards.get(key));
+            match guard.map(|guard| guard.level) {
+                Some(Level::Rollback) => Reason::GuardRollback,
+                _ => Reason::GuardPaused,
+            }
+        }
+        Obstacle::Unknown(place) => {
+            let judged = turn.seen.judgements.get(*place);
+            match judged.and_then(|(_, judgement)| judgement.unknown.as_ref()) {
+                Some(Unknown::Down { .. } | Unknown::Returning { .. }) => Reason::DatabaseDown,
+                Some(Unknown::Learning { .. }) => Reason::BaselineLearning,
+                _ => Reason::DataUnknown,
+            }
+        }
+        Obstacle::Retreating => Reason::GuardRollback,
+        Obstacle::Cooldown(_) => Reason::Cooldown,
+        Obstacle::TargetLowered => Reason::TargetStageLowered,
+        Obstacle::RouteFailing(_) => Reason::RouteFailing,
+        Obstacle::OutOfSync(_) => Reason::OutOfSync,
+        Obstacle::AnotherRaising => Reason::AnotherPlanRaising,
+    }
+}
+
+fn wait(turn: &Turn) -> Option<Cause> {
+    let stage = turn.state.stage.and_then(|index| turn.plan.stages.get(index));
+    if turn.state.raise.is_some_and(|raise| raise.to != turn.intended()) {
+        return Some(Cause::Recording);
+    }
+    if let Some(next) = raise::next_stage(turn) {
+        return if next > turn.plan.furthest() {
+            Some(Cause::TargetReached)
+        } else {
+            (!commands::is_approved(turn, next)).then_some(Cause::Approval(next))
+        };
+    }
+    let stage = stage?;
+    if turn.intended() < stage.weight {
+        let due = turn.state.last_step? + stage.ramp?.every;
+        return (due > turn.now).then_some(Cause::Ramp(due));
+    }
+    (turn.state.soaked < stage.soak).then(|| Cause::Soak(soak_ends(turn)))
+}
+
+/// When the present soak ends, while its clock runs.
+pub fn soak_ends(turn: &Turn) -> Option<Time> {
+    let stage = turn.plan.stages.get(turn.state.stage?)?;
+    (turn.state.soaked < stage.soak && soak::runs(turn))
+        .then(|| turn.now + stage.soak.saturating_sub(turn.state.soaked))
+}
+
+/// Whether every stage is done.
+fn completed(turn: &Turn) -> bool {
+    let Some(stage) = turn.plan.stages.last() else { return false };
+    turn.state.stage == Some(turn.plan.stages.len() - 1)
+        && turn.state.intended.is_some_and(|weight| weight >= stage.weight)
+        && turn.state.raise.is_none()
+        && turn.state.soaked >= stage.soak
+}
+
+/// Where the plan stands, in one word.
+pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
+    let state = &turn.state;
+    let paused = |cause: &Cause| match cause {
+        Cause::Obstacle(Obstacle::Unknown(place), _) => {
+            turn.seen.judgements.get(*place).is_some_and(|(_, judged)| {
+                judged.unknown.as_ref().is_some_and(|unknown| obstacles::pauses(unknown, turn.now))
+            })
+        }
+        Cause::Obstacle(obstacle, _) => matches!(
+            obstacle,
+            Obstacle::Halted | Obstacle::PausedBySpec | Obstacle::Held | Obstacle::Tripped(_)
+        ),
+        _ => false,
+    };
+    let retreat = state.retreat.as_ref().map(|retreat| retreat.arrived);
+    let cooling = causes.iter().any(|cause| matches!(cause, Cause::Obstacle(Obstacle::Cooldown(_), _)));
+    if state.intended.is_none() {
+        Phase::Pending
+    } else if retreat == Some(false) || walk_back::target(turn).is_some() {
+        Phase::RollingBack
+    } else if retreat == Some(true) || cooling || state.rolled_back_by_hand.is_some() {
+        Phase::RolledBack
+    } else if causes.iter().any(paused) {
+        Phase::Paused
+    } else if completed(turn) {
+        Phase::Completed
+    } else if causes.iter().any(|cause| matches!(cause, Cause::Approval(_))) {
+        Phase::AwaitingApproval
+    } else if causes.iter().any(|cause| matches!(cause, Cause::Soak(_) | Cause::TargetReached)) {
+        Phase::Soaking
+    } else {
+        Phase::Shifting
+    }
+}
+
+/// Everything that status says.
+pub fn report(turn: &Turn) -> Report {
+    let causes = causes(turn);
+    let phase = phase(turn, &causes);
+    let blocked_by: Vec<Blocker> = causes.iter().map(|cause| words(turn, cause)).collect();
+    let guards = turn.seen.judgements.iter().map(|(key, judgement)| {
+        let tripped = turn.state.guards.get(key).copied().unwrap_or_default();
+        GuardReport {
+            key: key.clone(),
+            level: tripped.level,
+            since: tripped.since,
+            judgement: judgement.clone(),
+        }
+    });
+    let readings = turn.seen.instances.iter().filter_map(|seen| seen.reading.as_ref());
+    Report {
+        phase,
+        actual: readings.map(|(_, reading)| reading.weight).min(),
+        conditions: conditions(turn, phase, &blocked_by),
+        blocked_by,
+        guards: guards.collect(),
+        soak_ends: soak_ends(turn),
+        approval_token: commands::expected(turn),
+        token_needed: commands::token_needed(turn),
+    }
+}
+
+/// The conditions, by kstatus: never both `Reconciling` and `Stalled`, and `Ready` is false with
+/// either.
+fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Condition> {
+    let first = blocked_by.first();
+    let (reason, message) = match first {
+        _ if phase == Phase::Completed => (Reason::Completed, "every stage is done".to_owned()),
+        Some(blocker) => (blocker.reason, blocker.message.clone()),
+        None => (Reason::Raising, "raising towards the stage's weight".to_owned()),
+    };
+    let by_hand = |reason: Reason| matches!(reason, Reason::Held | Reason::PausedBySpec);
+    let stalled = turn.state.halt.is_some()
+        || turn.seen.rejected.is_some()
+        || (phase == Phase::AwaitingApproval && turn.state.retreats_ever > 0);
+    let waits = match phase {
+        Phase::Pending | Phase::RollingBack | Phase::RolledBack => true,
+        Phase::Paused => {
+            !blocked_by.iter().all(|blocker| by_hand(blocker.reason) || blocker.reason == Reason::Soaking)
+        }
+        Phase::Shifting | Phase::Soaking | Phase::AwaitingApproval | Phase::Completed => false,
+    };
+    let reconciling = waits && !stalled;
+    let tripped = blocked_by.iter().find(|blocker| {
+        matches!(
+            blocker.reason,
+            Reason::GuardPaused
+                | Reason::GuardRollback
+                | Reason::DataUnknown
+                | Reason::DatabaseDown
+                | Reason::BaselineLearning
+        )
+    });
+    let routes = blocked_by.iter().find(|blocker| {
+        matches!(
+            blocker.reason,
+            Reason::RouteFailing | Reason::OutOfSync | Reason::ReadingRoutes | Reason::Drift
+        )
+    });
+    let rolled_back = matches!(phase, Phase::RolledBack | Phase::RollingBack);
+    let condition =
+        |kind, status, reason, message: &str| Condition { kind, status, reason, message: message.into() };
+    let unless = |kind, bad: Option<&Blocker>, reason, message: &str| match bad {
+        Some(blocker) => condition(kind, false, blocker.reason, &blocker.message),
+        None => condition(kind, true, reason, message),
+    };
+    vec![
+        condition("Ready", !stalled && !reconciling, reason, &message),
+        condition("Reconciling", reconciling, reason, &message),
+        condition("Stalled", stalled, reason, &message),
+        unless("GuardsClear", tripped, Reason::GuardsClear, "every guard is clear"),
+        unless("RoutesInSync", routes, Reason::InSync, "every route stands at the plan's weight"),
+        condition(
+            "RolledBack",
+            rolled_back,
+            if rolled_back { reason } else { Reason::GuardsClear },
+            if rolled_back { &message } else { "no retreat" },
+        ),
+    ]
+}

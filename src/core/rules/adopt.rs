@@ -1,0 +1,83 @@
+//! What a process does with what it finds (R8).
+//!
+//! A plan without status adopts: it writes nothing and takes the first instance's weight for its
+//! own. A restarted one compares: the weight read back is the truth.
+
+use std::time::Duration;
+
+use crate::reason::Reason;
+use crate::turn::{Turn, same};
+
+/// Adopts or compares, once all that can be read has been read.
+pub fn settle(turn: &mut Turn) {
+    if turn.state.volatile.settled {
+        return;
+    }
+    if turn.state.intended.is_none() { adopt(turn) } else { compare(turn) }
+}
+
+fn adopt(turn: &mut Turn) {
+    let Some(found) = turn.reading(0).map(|reading| reading.weight) else { return };
+    let everything_answered = (0..turn.seen.instances.len()).all(|instance| answered(turn, instance));
+    if !everything_answered {
+        return;
+    }
+    turn.state.intended = Some(found);
+    turn.state.stage = turn.plan.stage_at(found);
+    turn.state.stage_since = turn.now;
+    turn.state.soaked = Duration::ZERO;
+    // Stages below were passed by whoever set this weight: a retreat may stop there.
+    let below = turn.plan.stages.iter().filter(|stage| stage.weight < found);
+    turn.state.proven = below.map(|stage| stage.name.clone()).collect();
+    turn.state.volatile.settled = true;
+    turn.record();
+    turn.tell(Reason::Adopted, format!("took over the weight that was found: {found} %"));
+}
+
+/// Compares what was stored with what is read; only instances that had joined are evidence.
+fn compare(turn: &mut Turn) {
+    let joined: Vec<(usize, &str)> =
+        turn.instances().filter(|(_, key)| turn.state.joined.contains(*key)).collect();
+    if !joined.iter().all(|(instance, _)| answered(turn, *instance)) {
+        return;
+    }
+    turn.state.volatile.settled = true;
+    let intended = turn.intended();
+    let weights =
+        || joined.iter().filter_map(|(instance, _)| turn.reading(*instance)).map(|reading| reading.weight);
+    let (lowest, highest) = (weights().min(), weights().max());
+    if let Some(raise) = turn.state.raise {
+        let begun = highest.is_some_and(|highest| highest > raise.from && !same(highest, raise.from));
+        // Begun: it is completed if R1 holds, else what stands higher is taken back step by step.
+        turn.state.intended = Some(if begun { raise.to } else { raise.from });
+        if !begun {
+            turn.state.raise = None;
+        }
+        turn.state.volatile.raise_in_doubt = begun;
+        turn.record();
+        if begun {
+            return;
+        }
+    }
+    if let Some(lowest) = lowest.filter(|lowest| *lowest < intended && !same(*lowest, intended)) {
+        turn.move_to(lowest, Reason::Adopted);
+        turn.fall_back_to_stage();
+        turn.tell(
+            Reason::Adopted,
+            format!("a route was found at {lowest} %, below the stored {intended} %: taken over"),
+        );
+    }
+    for (instance, key) in joined {
+        let off = turn.reading(instance).is_none_or(|reading| !same(reading.weight, turn.intended()));
+        if off {
+            turn.state.joined.remove(key);
+        } else if let Some(reading) = turn.reading(instance) {
+            turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+        }
+    }
+}
+
+/// Whether an instance has said something since this replica may write, be it an error.
+fn answered(turn: &Turn, instance: usize) -> bool {
+    turn.seen.instances.get(instance).is_some_and(|seen| seen.reading.is_some() || seen.failing.is_some())
+}

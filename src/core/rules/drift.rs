@@ -1,0 +1,133 @@
+//! R8's drift: a difference from a weight that this plan wrote on this instance.
+//!
+//! A rise is put back; a fall after a reload is kept and raised again under R1; any other fall is a
+//! retreat by a person's hand and is taken over. Servers that come or go are no drift.
+
+use std::time::Duration;
+
+use crate::plan::InstanceIndex;
+use crate::reason::Reason;
+use crate::route::{Outcome, Purpose, Reading};
+use crate::state::Halt;
+use crate::turn::{Turn, same};
+
+/// A rise found this soon after the last good reading is put back at once.
+const AT_ONCE: Duration = Duration::from_secs(10);
+/// So many rises are put back ...
+const PUT_BACKS: usize = 3;
+/// ... within this time; the next one halts the plan.
+const PUT_BACK_WINDOW: Duration = Duration::from_mins(10);
+
+/// Finds drift on every joined instance and answers it.
+pub fn correct(turn: &mut Turn) {
+    let now = turn.now;
+    turn.state.put_backs.retain(|at| now.since(*at) < PUT_BACK_WINDOW);
+    if !turn.state.volatile.settled {
+        return;
+    }
+    for (instance, key) in turn.instances() {
+        remember(turn, instance, key);
+        if turn.pending(instance).is_some() || !turn.state.joined.contains(key) {
+            continue;
+        }
+        let Some(reading) = turn.reading(instance) else { continue };
+        let Some(ours) = turn.state.volatile.ours.get(key).cloned() else { continue };
+        if reading.setting == ours.setting {
+            servers_came(turn, instance, key, reading, &ours);
+        } else if !same(reading.weight, ours.weight) {
+            changed(turn, instance, key, reading, &ours);
+        } else {
+            turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+        }
+    }
+}
+
+/// An order that was carried out is what the instance should look like from then on.
+fn remember(turn: &mut Turn, instance: InstanceIndex, key: &str) {
+    let Some(order) = turn.order(instance) else { return };
+    if let Outcome::Done(done) = &order.outcome
+        && turn.state.volatile.remembered.get(key) != Some(&order.number)
+    {
+        turn.state.volatile.ours.insert(key.to_owned(), done.clone());
+        turn.state.volatile.remembered.insert(key.to_owned(), order.number);
+    }
+}
+
+/// More servers are up than when the weight was set: the pools' shares are set anew. While a pool
+/// is short of servers the load balancer's own share stands.
+fn servers_came(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Reading, ours: &Reading) {
+    let none_lost = reading.legacy_up >= ours.legacy_up && reading.kubernetes_up >= ours.kubernetes_up;
+    if none_lost && !same(reading.weight, ours.weight) {
+        turn.write(instance, turn.intended(), Purpose::PutBack);
+        turn.tell(
+            Reason::PutBack,
+            format!("more servers are up behind {key}: the pools' shares are set anew"),
+        );
+    }
+}
+
+fn changed(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Reading, ours: &Reading) {
+    let reloaded = reading.boot != ours.boot;
+    let (was, is) = (ours.weight, reading.weight);
+    if is > was {
+        rise(turn, instance, key, reading, ours, reloaded);
+    } else if reloaded {
+        turn.state.joined.remove(key);
+        turn.record();
+        turn.tell(
+            Reason::Reloaded,
+            format!(
+                "{key} was reloaded and fell from {was} % to {is} %: it is raised again once all is clear"
+            ),
+        );
+    } else {
+        turn.move_to(is, Reason::LoweredByHand);
+        turn.fall_back_to_stage();
+        turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+        // The others follow step by step.
+        turn.state.joined.retain(|joined| joined == key);
+        let message = format!("somebody lowered {key} from {was} % to {is} %: taken over, on every route");
+        halt(turn, Reason::LoweredByHand, &message);
+    }
+}
+
+fn rise(
+    turn: &mut Turn,
+    instance: InstanceIndex,
+    key: &str,
+    reading: &Reading,
+    ours: &Reading,
+    reloaded: bool,
+) {
+    let (was, is) = (ours.weight, reading.weight);
+    let who = if reloaded { "a reload forgot the weights" } else { "another writer set the weights" };
+    if turn.state.halt.as_ref().is_some_and(|halt| halt.reason == Reason::Drift) {
+        return;
+    }
+    if turn.state.put_backs.len() >= PUT_BACKS {
+        let message = format!(
+            "{who} of {key}: {is} % instead of {was} %, after {PUT_BACKS} put-backs within 10 minutes; \
+             find the writer and stop it"
+        );
+        halt(turn, Reason::Drift, &message);
+        return;
+    }
+    turn.state.put_backs.push_back(turn.now);
+    turn.record();
+    let last_good = turn.seen.instances.get(instance).and_then(|seen| seen.changed);
+    let at_once = last_good.is_some_and(|(before, found)| found.since(before) <= AT_ONCE);
+    let reason = if reloaded { Reason::Reloaded } else { Reason::PutBack };
+    if at_once {
+        turn.write(instance, turn.intended(), Purpose::PutBack);
+        turn.tell(reason, format!("{who} of {key}: {is} % instead of {was} %, put back at once"));
+    } else {
+        turn.state.joined.remove(key);
+        turn.tell(reason, format!("{who} of {key}: {is} % instead of {was} %, taken back step by step"));
+    }
+}
+
+fn halt(turn: &mut Turn, reason: Reason, message: &str) {
+    turn.tell(reason, message);
+    turn.state.halt = Some(Halt { reason, message: message.to_owned(), since: turn.now });
+    turn.record();
+}

@@ -1,0 +1,89 @@
+//! An instance that does not stand at the plan's weight (new, found elsewhere, or reloaded) joins:
+//! raised under R1, or lowered as in a retreat, at most `maxStep` every `every`.
+
+use crate::plan::InstanceIndex;
+use crate::reason::Reason;
+use crate::route::{Outcome, Purpose};
+use crate::rules::obstacles::{self, Obstacle};
+use crate::turn::{Turn, same};
+
+/// Brings every joining instance a step nearer.
+pub fn step(turn: &mut Turn) {
+    if !turn.state.volatile.settled {
+        return;
+    }
+    for (instance, key) in turn.instances() {
+        if turn.state.joined.contains(key) {
+            leave_if_below(turn, instance, key);
+        }
+        if !turn.state.joined.contains(key) {
+            join(turn, instance, key);
+        }
+    }
+    let known = turn.state.joined.len();
+    let seen = turn.seen;
+    let exists = |key: &String| seen.instances.iter().any(|instance| &instance.key == key);
+    turn.state.joined.retain(exists);
+    turn.state.volatile.ours.retain(|key, _| exists(key));
+    if turn.state.joined.len() != known {
+        turn.record();
+    }
+}
+
+/// One that was away while the others moved, or was given up in a raise, is brought along again.
+fn leave_if_below(turn: &mut Turn, instance: InstanceIndex, key: &str) {
+    let below = turn.reading(instance).is_some_and(|reading| {
+        let ours = turn.state.volatile.ours.get(key);
+        reading.weight < turn.intended()
+            && !same(reading.weight, turn.intended())
+            && ours.is_none_or(|ours| ours.setting == reading.setting && same(ours.weight, reading.weight))
+    });
+    let ordered = turn.order(instance).is_some_and(|order| {
+        order.weight == turn.intended() && !matches!(order.outcome, Outcome::Failed { .. })
+    });
+    if below && !ordered && turn.state.raise.is_none() && turn.pending(instance).is_none() {
+        turn.state.joined.remove(key);
+        turn.record();
+    }
+}
+
+fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
+    let Some(reading) = turn.reading(instance) else { return };
+    if turn.pending(instance).is_some() {
+        return;
+    }
+    let intended = turn.intended();
+    let arrived = match turn.order(instance) {
+        Some(order) if order.weight == intended => {
+            matches!(&order.outcome, Outcome::Done(done) if done.setting == reading.setting)
+        }
+        _ => same(reading.weight, intended),
+    };
+    if arrived {
+        turn.state.joined.insert(key.to_owned());
+        turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+        turn.record();
+        return;
+    }
+    let last = turn.order(instance).map(|order| order.at);
+    if !turn.is_due(last, turn.plan.rollback.every) {
+        return;
+    }
+    let step = turn.plan.rollback.max_step;
+    if reading.weight > intended {
+        turn.write(instance, reading.weight.minus(step).max(intended), Purpose::Retreat);
+    } else if may_rise(turn) {
+        turn.write(instance, reading.weight.plus(step).min(intended), Purpose::Raise);
+    } else {
+        return;
+    }
+    if last.is_none() {
+        let found = reading.weight;
+        turn.tell(Reason::Joining, format!("{key} stands at {found} % and is brought to {intended} %"));
+    }
+}
+
+/// Whether an instance may be raised to where the others stand.
+fn may_rise(turn: &Turn) -> bool {
+    obstacles::general(turn).iter().all(|obstacle| *obstacle == Obstacle::TargetLowered)
+}

@@ -1,0 +1,14 @@
+//! The decision rules, one idea each. Each is a function of a [`crate::turn::Turn`].
+
+pub mod adopt;
+pub mod commands;
+pub mod converge;
+pub mod drift;
+pub mod join;
+pub mod levels;
+pub mod obstacles;
+pub mod raise;
+pub mod retreat;
+pub mod soak;
+pub mod tell;
+pub mod walk_back;

@@ -1,0 +1,123 @@
+//! R1, R8: the way up. Stage by stage, step by step; recorded first, then written, then read back.
+
+use crate::plan::Stage;
+use crate::reason::Reason;
+use crate::rules::commands;
+use crate::rules::obstacles::{self, Obstacle};
+use crate::rules::retreat::step_back_to;
+use crate::state::Raise;
+use crate::turn::Turn;
+
+/// Advances a raise under way, or begins the next.
+pub fn step(turn: &mut Turn) {
+    if !turn.state.volatile.settled {
+        return;
+    }
+    match turn.state.raise {
+        Some(raise) if turn.intended() == raise.to => confirm(turn, raise),
+        Some(raise) => start(turn, raise),
+        None => begin(turn),
+    }
+}
+
+/// A recorded raise is written once its record is stored, if R1 still holds then.
+fn start(turn: &mut Turn, raise: Raise) {
+    if !obstacles::all(turn).is_empty() {
+        turn.state.raise = None;
+        turn.record();
+        return;
+    }
+    if turn.seen.recorded {
+        turn.state.intended = Some(raise.to);
+    }
+}
+
+/// A written raise is done when every instance was read back at its weight.
+fn confirm(turn: &mut Turn, raise: Raise) {
+    if turn.state.volatile.raise_in_doubt {
+        resolve_doubt(turn, raise);
+        return;
+    }
+    if obstacles::routes(turn).is_empty() {
+        turn.state.raise = None;
+        turn.state.intended = Some(raise.from);
+        turn.move_to(raise.to, Reason::Raising);
+        turn.tell(Reason::Raising, format!("raised from {} % to {} %", raise.from, raise.to));
+    }
+}
+
+/// After a restart: completed if R1 holds, taken back if something stands against it that will not
+/// clear by looking longer.
+fn resolve_doubt(turn: &mut Turn, raise: Raise) {
+    let against = obstacles::general(turn);
+    if against.is_empty() {
+        turn.state.volatile.raise_in_doubt = false;
+        return;
+    }
+    let only_looking = |obstacle: &Obstacle| {
+        matches!(obstacle, Obstacle::Unknown(_) | Obstacle::AnotherRaising | Obstacle::ReadingRoutes)
+    };
+    if !against.iter().all(only_looking) {
+        turn.state.volatile.raise_in_doubt = false;
+        step_back_to(turn, raise.from, Reason::Raising);
+    }
+}
+
+fn begin(turn: &mut Turn) {
+    if let Some(next) = next_stage(turn) {
+        if !obstacles::all(turn).is_empty()
+            || next > turn.plan.furthest()
+            || !commands::is_approved(turn, next)
+        {
+            return;
+        }
+        enter(turn, next);
+    }
+    let Some(stage) = present(turn) else { return };
+    let (goal, ramp) = (stage.weight, stage.ramp);
+    let from = turn.intended();
+    if from >= goal || !obstacles::all(turn).is_empty() {
+        return;
+    }
+    let mut to = goal;
+    if let Some(ramp) = ramp {
+        if !turn.is_due(turn.state.last_step, ramp.every) {
+            return;
+        }
+        to = from.plus(ramp.step).min(goal);
+    }
+    turn.state.raise = Some(Raise { from, to, at: turn.now });
+    turn.record();
+}
+
+fn present<'a>(turn: &Turn<'a>) -> Option<&'a Stage> {
+    turn.plan.stages.get(turn.state.stage?)
+}
+
+/// The stage after the present one, once that one is at its weight and has soaked.
+pub fn next_stage(turn: &Turn) -> Option<usize> {
+    let next = match turn.state.stage {
+        None => 0,
+        Some(index) => {
+            let stage = turn.plan.stages.get(index)?;
+            let done = turn.intended() >= stage.weight && turn.state.soaked >= stage.soak;
+            if !done {
+                return None;
+            }
+            index + 1
+        }
+    };
+    (next < turn.plan.stages.len()).then_some(next)
+}
+
+fn enter(turn: &mut Turn, next: usize) {
+    commands::spend_approval(turn, next);
+    turn.state.stage = Some(next);
+    turn.state.stage_since = turn.now;
+    turn.state.soaked = std::time::Duration::ZERO;
+    turn.state.volatile.soak_counted_to = None;
+    turn.record();
+    if let Some(stage) = present(turn) {
+        turn.tell(Reason::StageEntered, format!("stage {} at {} % begins", stage.name, stage.weight));
+    }
+}

@@ -1,0 +1,62 @@
+//! The soak clock: only seconds in which all guards are clear, their data is fresh and the routes
+//! stand at the weight. A pause stops it; a retreat resets it; time that nobody watched does not
+//! count.
+
+use std::time::Duration;
+
+use crate::reason::Reason;
+use crate::rules::obstacles::{self, Obstacle};
+use crate::turn::{ROUTE_STALE, Turn};
+
+/// Status gets the clock at each of so many parts of the soak ...
+const PARTS: u32 = 20;
+/// ... but not more often than this.
+const PART_AT_LEAST: Duration = Duration::from_secs(5);
+
+/// Advances the clock.
+pub fn count(turn: &mut Turn) {
+    let Some(stage) = turn.state.stage.and_then(|index| turn.plan.stages.get(index)) else { return };
+    if turn.state.soaked >= stage.soak && turn.state.proven.contains(&stage.name) {
+        return;
+    }
+    let counted_to = turn.state.volatile.soak_counted_to;
+    if !runs(turn) {
+        if counted_to.is_some() {
+            turn.state.volatile.soak_counted_to = None;
+            turn.record();
+        }
+        return;
+    }
+    let now = turn.now;
+    let span = counted_to.map_or(Duration::ZERO, |to| now.since(to)).min(longest_gap(turn));
+    let before = turn.state.soaked;
+    let after = (before + span).min(stage.soak);
+    turn.state.soaked = after;
+    turn.state.volatile.soak_counted_to = Some(now);
+    if after >= stage.soak {
+        turn.state.proven.insert(stage.name.clone());
+        turn.record();
+        turn.tell(Reason::StageProven, format!("stage {} has soaked", stage.name));
+        return;
+    }
+    turn.wake(now + stage.soak.saturating_sub(after));
+    let part = (stage.soak / PARTS).max(PART_AT_LEAST).as_millis();
+    if before.as_millis() / part != after.as_millis() / part {
+        turn.record();
+    }
+}
+
+/// Whether the clock runs now.
+pub fn runs(turn: &Turn) -> bool {
+    let Some(stage) = turn.state.stage.and_then(|index| turn.plan.stages.get(index)) else { return false };
+    let stops = |obstacle: &Obstacle| {
+        !matches!(obstacle, Obstacle::Cooldown(_) | Obstacle::AnotherRaising | Obstacle::Rejected)
+    };
+    turn.intended() >= stage.weight && turn.state.raise.is_none() && !obstacles::all(turn).iter().any(stops)
+}
+
+/// The longest time between two looks that still counts as watched.
+fn longest_gap(turn: &Turn) -> Duration {
+    let slowest = turn.plan.databases.iter().map(|database| database.every).max().unwrap_or_default();
+    (slowest * 3).max(ROUTE_STALE)
+}

@@ -1,0 +1,40 @@
+//! A person's wish to go back: the command `rollback`, or a lowered `targetStage`.
+//!
+//! Walks as a retreat does, without its cooldown. `paused` and `hold` stop the latter, not the
+//! former.
+
+use crate::reason::Reason;
+use crate::turn::Turn;
+use crate::weight::Weight;
+
+/// Where a person wants the weight to go back to, and why; `None` if nowhere lower.
+pub fn target(turn: &Turn) -> Option<(Weight, Reason)> {
+    let by_hand = turn.state.rolled_back_by_hand.as_ref().map(|back| back.target);
+    let held = turn.plan.paused || turn.seen.wishes.hold.is_some();
+    let furthest = turn.plan.stages.get(turn.plan.furthest()).map(|stage| stage.weight).filter(|_| !held);
+    let (target, reason) = match (by_hand, furthest) {
+        (Some(hand), Some(stage)) if stage < hand => (stage, Reason::TargetStageLowered),
+        (Some(hand), _) => (hand, Reason::RollbackByHand),
+        (None, Some(stage)) => (stage, Reason::TargetStageLowered),
+        (None, None) => return None,
+    };
+    (turn.intended() > target).then_some((target, reason))
+}
+
+/// The next step back, if one is due. A guard's retreat goes before it.
+pub fn step(turn: &mut Turn) {
+    let retreating = turn.state.retreat.as_ref().is_some_and(|retreat| !retreat.arrived);
+    if !turn.state.volatile.settled || retreating {
+        return;
+    }
+    let Some((target, reason)) = target(turn) else { return };
+    if !turn.is_due(turn.state.last_step, turn.plan.rollback.every) {
+        return;
+    }
+    let from = turn.intended();
+    let to = from.minus(turn.plan.rollback.max_step).max(target);
+    turn.move_to(to, reason);
+    turn.fall_back_to_stage();
+    turn.tell(reason, format!("walking back from {from} % to {to} %, towards {target} %"));
+    turn.wake(turn.now + turn.plan.rollback.every);
+}

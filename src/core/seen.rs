@@ -1,0 +1,48 @@
+//! What the engine is shown: observations with their ages, wishes, and what this replica may do.
+
+use std::collections::BTreeMap;
+
+use crate::guard::Judgement;
+use crate::reason::Reason;
+use crate::route;
+use crate::state::{Command, GuardKey};
+
+/// What this replica may write (section "Who may write" of the design).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Authority {
+    /// It holds an unexpired lease: everything.
+    Holder,
+    /// It was the last to hold the lease, and the API server gives no answer: guard retreats only.
+    LastHolder,
+    /// Nothing.
+    #[default]
+    None,
+}
+
+/// What people ask for outside the spec.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wishes {
+    /// The annotation `hold`: present holds the plan, its value is the reason.
+    pub hold: Option<String>,
+    /// The other command annotations, with their values.
+    pub commands: BTreeMap<Command, String>,
+}
+
+/// Everything that is seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// What this replica may write.
+    pub authority: Authority,
+    /// Why the newest spec was not accepted, if it was not; the last accepted one goes on.
+    pub rejected: Option<(Reason, String)>,
+    /// What people ask for.
+    pub wishes: Wishes,
+    /// Another plan that shares a database and is raising now.
+    pub others_raising: Option<String>,
+    /// Whether the last [`crate::action::Action::Record`] is stored.
+    pub recorded: bool,
+    /// The instances, in the plan's order.
+    pub instances: Vec<route::Seen>,
+    /// What the samples say of each guard, in the plan's order.
+    pub judgements: Vec<(GuardKey, Judgement)>,
+}

@@ -1,0 +1,145 @@
+//! The watch over one database: its samples, and what they say of a guard.
+//!
+//! Judges, and decides nothing. Data of a database that is down or has just come back says nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::baseline::Baseline;
+use crate::guard::{Guard, Judgement, Level, Signal, Tripped, Unknown};
+use crate::meter::{Observation, Sample};
+use crate::plan::Database;
+use crate::series::{Point, Series};
+use crate::time::Time;
+
+/// Data older than this many sampling periods is unknown (R5).
+const STALE_PERIODS: u32 = 3;
+/// ... but never before this: a scheduler's hiccup is no blindness.
+const STALE_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// The watch over one database, for one plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watch {
+    every: Duration,
+    began: Time,
+    newest: Option<Time>,
+    down: Option<(Time, String)>,
+    returning: Option<Time>,
+    series: BTreeMap<Signal, Series>,
+    keep: BTreeMap<Signal, Duration>,
+}
+
+impl Watch {
+    /// A watch that begins now.
+    pub fn new(database: &Database, now: Time) -> Self {
+        let mut watch = Self {
+            every: database.every,
+            began: now,
+            newest: None,
+            down: None,
+            returning: None,
+            series: BTreeMap::new(),
+            keep: BTreeMap::new(),
+        };
+        watch.configure(database);
+        watch
+    }
+
+    /// Takes over a changed configuration; what was seen stays.
+    pub fn configure(&mut self, database: &Database) {
+        self.every = database.every;
+        self.keep = database.guards.iter().map(|guard| (guard.signal, guard.longest())).collect();
+        self.series.retain(|signal, _| self.keep.contains_key(signal));
+    }
+
+    /// Takes in what the meter made of an answer.
+    pub fn observe(&mut self, observation: &Observation, now: Time) {
+        match observation {
+            Observation::Down { since, error } => self.down = Some((*since, error.clone())),
+            Observation::Sample { sample, returning_until } => {
+                self.down = None;
+                self.returning = returning_until.filter(|until| *until > now);
+                self.take(sample);
+            }
+        }
+    }
+
+    fn take(&mut self, sample: &Sample) {
+        let covers = self.newest.map_or(self.every, |newest| sample.at.since(newest));
+        let covers = covers.min(self.every * STALE_PERIODS);
+        self.newest = Some(sample.at);
+        if self.returning.is_some() {
+            return;
+        }
+        for (signal, keep) in &self.keep {
+            let value = match signal {
+                Signal::ConnectionRate => sample.connection_rate,
+                Signal::ConnectionsOfMax => sample.of_max,
+                Signal::FailedConnections => sample.failed_percent,
+            };
+            let Some(value) = value else { continue };
+            let per_second = match signal {
+                Signal::FailedConnections => sample.failed_rate.unwrap_or(0.0),
+                _ => 0.0,
+            };
+            let point = Point { at: sample.at, covers, value, per_second, saturated: sample.saturated };
+            self.series.entry(*signal).or_default().push(point, *keep);
+        }
+    }
+
+    /// What is known of one signal's baseline, to be changed.
+    pub fn baseline(&mut self, signal: Signal) -> &mut Baseline {
+        &mut self.series.entry(signal).or_default().baseline
+    }
+
+    /// Starts the trend of a signal anew, as after its guard has cleared.
+    pub fn restart_trend(&mut self, signal: Signal) {
+        if let Some(series) = self.series.get_mut(&signal) {
+            series.restart_trend();
+        }
+    }
+
+    /// Forgets what is normal and learns it anew.
+    pub fn relearn(&mut self) {
+        for series in self.series.values_mut() {
+            *series = Series::default();
+        }
+    }
+
+    /// What the samples say of `guard` now.
+    pub fn judge(&self, guard: &Guard, tripped: &Tripped, now: Time) -> Judgement {
+        let series = self.series.get(&guard.signal);
+        let newest = series.and_then(Series::newest);
+        let value = newest.map(|point| point.value);
+        let frozen = tripped.baseline.filter(|_| tripped.level != Level::Clear);
+        let baseline = frozen.or_else(|| series.and_then(|series| series.baseline.value(now)));
+        let unknown = self.unknown(guard, series, now);
+        let Some(series) = series.filter(|_| unknown.is_none()) else {
+            return Judgement { value, baseline, unknown, pause: false, rollback: false, resume: false };
+        };
+        Judgement {
+            value,
+            baseline,
+            unknown,
+            pause: guard.pause.iter().any(|condition| series.holds(condition, now)),
+            rollback: guard.rollback.iter().any(|condition| series.holds(condition, now)),
+            resume: series.holds(&guard.resume, now),
+        }
+    }
+
+    fn unknown(&self, guard: &Guard, series: Option<&Series>, now: Time) -> Option<Unknown> {
+        if let Some((since, error)) = &self.down {
+            return Some(Unknown::Down { since: *since, error: error.clone() });
+        }
+        if let Some(until) = self.returning.filter(|until| *until > now) {
+            return Some(Unknown::Returning { until });
+        }
+        let newest = series.and_then(Series::newest).map_or(self.began, |point| point.at);
+        let stale = now.since(newest) > (self.every * STALE_PERIODS).max(STALE_AT_LEAST);
+        let Some(series) = series.filter(|series| !stale && series.newest().is_some()) else {
+            return Some(Unknown::Stale { since: newest });
+        };
+        let learned = !guard.is_relative() || series.baseline.value(now).is_some();
+        (!learned).then(|| Unknown::Learning { until: series.baseline.learned_at(now) })
+    }
+}

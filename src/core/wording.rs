@@ -1,0 +1,151 @@
+//! R13 in words: what is waited for, until when, who must act, and what they can do.
+
+use std::time::Duration;
+
+use crate::guard::Unknown;
+use crate::report::{Blocker, Who};
+use crate::reporting::Cause;
+use crate::rules::commands;
+use crate::rules::obstacles::Obstacle;
+use crate::time::Time;
+use crate::turn::Turn;
+
+/// After so long a tripped relative guard is offered a new normal.
+const NEW_NORMAL: Duration = Duration::from_mins(15);
+
+/// One cause as status shows it.
+pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
+    let reason = cause.reason();
+    let says = |message: String, since: Option<Time>, until: Option<Time>, who: Who| Blocker {
+        reason,
+        message,
+        since,
+        until,
+        who,
+    };
+    let waits = |message: String, until: Option<Time>| says(message, None, until, Who::Nobody);
+    match cause {
+        Cause::Obstacle(obstacle, _) => obstacle_words(turn, obstacle, &says),
+        Cause::Recording => waits("the raise is being recorded before it is written".into(), None),
+        Cause::Ramp(until) => waits("the next step of the ramp is not due yet".into(), Some(*until)),
+        Cause::Soak(until) => waits("the stage soaks".into(), *until),
+        Cause::Approval(stage) => {
+            let name = turn.plan.stages.get(*stage).map_or("", |stage| stage.name.as_str());
+            let value = if commands::token_needed(turn) {
+                format!("{name}/{}", commands::expected(turn))
+            } else {
+                name.to_owned()
+            };
+            let message = format!(
+                "stage {name} needs an approval: add {value:?} to spec.approvals or run kubectl crossfade approve"
+            );
+            says(message, None, None, Who::Person)
+        }
+        Cause::TargetReached => says(
+            "the next stage is beyond spec.targetStage: raise it to go on".into(),
+            None,
+            None,
+            Who::Person,
+        ),
+    }
+}
+
+type Says<'a> = &'a dyn Fn(String, Option<Time>, Option<Time>, Who) -> Blocker;
+
+fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
+    let state = &turn.state;
+    let waits = |message: &str, until: Option<Time>| says(message.into(), None, until, Who::Nobody);
+    let asks = |message: String, since: Option<Time>| says(message, since, None, Who::Person);
+    match obstacle {
+        Obstacle::ReadingRoutes => waits("waiting for a first answer of every route", None),
+        Obstacle::NotLeader => waits("another replica holds the lease, or nobody does yet", None),
+        Obstacle::Rejected => {
+            let why = turn.seen.rejected.as_ref().map_or("", |(_, message)| message.as_str());
+            asks(format!("the newest spec is not accepted, the last accepted one goes on: {why}"), None)
+        }
+        Obstacle::RolledBackByHand => {
+            let back = state.rolled_back_by_hand.as_ref();
+            let why = back.map_or("", |back| back.reason.as_str());
+            asks(
+                format!("rolled back by hand ({why}): run kubectl crossfade resume to go on"),
+                back.map(|back| back.since),
+            )
+        }
+        Obstacle::Halted => {
+            let halt = state.halt.as_ref();
+            let why = halt.map_or("", |halt| halt.message.as_str());
+            asks(format!("{why}; then run kubectl crossfade resume"), halt.map(|halt| halt.since))
+        }
+        Obstacle::PausedBySpec => asks("spec.paused is set: set it to false to go on".into(), None),
+        Obstacle::Held => {
+            let why = turn.seen.wishes.hold.as_deref().unwrap_or_default();
+            asks(format!("held ({why}): run kubectl crossfade resume to go on"), None)
+        }
+        Obstacle::Tripped(place) => tripped_words(turn, *place, says),
+        Obstacle::Unknown(place) => unknown_words(turn, *place, says),
+        Obstacle::Retreating => {
+            let target = state.retreat.as_ref().map(|retreat| retreat.target).unwrap_or_default();
+            waits(&format!("a retreat towards {target} % is under way"), None)
+        }
+        Obstacle::Cooldown(until) => {
+            let count = state.retreats.len();
+            waits(&format!("cooling down after retreat {count} of the last 24 h"), Some(*until))
+        }
+        Obstacle::TargetLowered => waits("spec.targetStage lies below the weight", None),
+        Obstacle::RouteFailing(instance) => {
+            let seen = turn.seen.instances.get(*instance);
+            let key = seen.map_or("", |seen| seen.key.as_str());
+            let failing = seen.and_then(|seen| seen.failing.as_ref());
+            let why = failing.map_or("not read yet, or too long ago", |(_, error)| error.as_str());
+            asks(format!("route {key}: {why}"), failing.map(|(since, _)| *since))
+        }
+        Obstacle::OutOfSync(instance) => {
+            let key = turn.seen.instances.get(*instance).map_or("", |seen| seen.key.as_str());
+            waits(&format!("route {key} does not stand at the plan's weight yet"), None)
+        }
+        Obstacle::AnotherRaising => {
+            let other = turn.seen.others_raising.as_deref().unwrap_or_default();
+            waits(&format!("plan {other}, which shares a database, is raising"), None)
+        }
+    }
+}
+
+fn tripped_words(turn: &Turn, place: usize, says: Says) -> Blocker {
+    let Some((key, judgement)) = turn.seen.judgements.get(place) else {
+        return says(String::new(), None, None, Who::Nobody);
+    };
+    let tripped = turn.state.guards.get(key).copied().unwrap_or_default();
+    let value = judgement.value.map_or("unknown".to_owned(), |value| format!("{value:.1}"));
+    let database = &key.database;
+    let old = tripped.baseline.is_some() && turn.now.since(tripped.since) >= NEW_NORMAL;
+    let offer = format!(
+        "; if this is the new normal: kubectl annotate --field-manager=crossfade-cli --overwrite mplan NAME \
+         crossfade.dev/accept-baseline=\"$(date -Is) {database}\""
+    );
+    let offer = if old { offer.as_str() } else { "" };
+    let message = format!("{} of database {database} is tripped, at {value} now{offer}", key.signal);
+    says(message, Some(tripped.since), None, if old { Who::Person } else { Who::Nobody })
+}
+
+fn unknown_words(turn: &Turn, place: usize, says: Says) -> Blocker {
+    let judged = turn.seen.judgements.get(place);
+    let Some((key, unknown)) = judged.and_then(|(key, judged)| Some((key, judged.unknown.as_ref()?))) else {
+        return says(String::new(), None, None, Who::Nobody);
+    };
+    let name = format!("{} of database {}", key.signal, key.database);
+    match unknown {
+        Unknown::Stale { since } => says(format!("{name}: no fresh data"), Some(*since), None, Who::Nobody),
+        Unknown::Down { since, error } => {
+            says(format!("{name}: the database does not answer: {error}"), Some(*since), None, Who::Person)
+        }
+        Unknown::Returning { until } => says(
+            format!("{name}: the database has just come back, its reconnects are let pass"),
+            None,
+            Some(*until),
+            Who::Nobody,
+        ),
+        Unknown::Learning { until } => {
+            says(format!("{name}: learning what is normal"), None, Some(*until), Who::Nobody)
+        }
+    }
+}
