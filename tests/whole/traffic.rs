@@ -1,0 +1,63 @@
+//! The stage's own parts do what they say: else nothing that is shown on it means anything.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use mysql_async::Opts;
+use tokio::net::TcpListener;
+
+use crate::stage::load::{Load, Settings};
+use crate::stage::pool::{self, Behaviour, Pool, Side};
+
+/// A pool that opens no database connection.
+async fn pool_without_database(side: Side, servers: usize, capacity: f64) -> Result<Pool> {
+    let behaviour = Behaviour { connects_per_request: 0.0, capacity, ..Behaviour::default() };
+    let database = Opts::default();
+    Pool::start(pool::Settings { side, servers, database, behaviour }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_keeps_its_rate_when_nothing_answers() -> Result<()> {
+    let silent = TcpListener::bind("127.0.0.1:0").await?;
+    let patience = Duration::from_millis(500);
+    let load = Load::start(Settings { patience, ..Settings::new(silent.local_addr()?, 200.0) })?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let tally = load.stop().await;
+    assert!((380..=420).contains(&tally.requests()), "{tally:?}");
+    assert_eq!(tally.timed_out, tally.requests());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_refuses_and_a_revived_one_answers() -> Result<()> {
+    let mut pool = pool_without_database(Side::Kubernetes, 1, 1000.0).await?;
+    let load = Load::start(Settings { keep_alive: false, ..Settings::new(pool.addresses()[0], 100.0) })?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = load.total();
+    assert_eq!((before.failed(), before.share()), (0, Some(100.0)), "{before:?}");
+
+    pool.kill(0).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let dead = load.total();
+    assert!((80..=120).contains(&dead.refused), "{dead:?}");
+
+    pool.revive(0).await?;
+    tokio::time::sleep(Duration::from_millis(2200)).await;
+    assert_eq!(load.last(1).failed(), 0);
+    assert_eq!(pool.counts_of(0).answered, load.stop().await.kubernetes);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_over_its_capacity_queues_and_then_refuses() -> Result<()> {
+    let pool = pool_without_database(Side::Legacy, 1, 50.0).await?;
+    let load = Load::start(Settings::new(pool.addresses()[0], 150.0))?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let last = load.last(1);
+    let tally = load.stop().await;
+    assert!((45..=55).contains(&last.legacy), "{last:?}");
+    assert!((90..=110).contains(&last.legacy_failed), "{last:?}");
+    assert_eq!(pool.counts().overloaded, tally.legacy_failed);
+    assert!(last.latency.quantile(0.99) > Duration::from_millis(900));
+    Ok(())
+}
