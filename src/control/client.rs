@@ -7,6 +7,9 @@ use kube::{Client, Config};
 /// How long a request of the fast client may take before its answer no longer matters.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a watch may be silent; longer than the watch itself.
+pub const SILENCE: Duration = Duration::from_secs(30);
+
 /// A client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -21,8 +24,8 @@ pub enum Error {
 /// The clients.
 #[derive(Clone)]
 pub struct Clients {
-    /// For watches: retries by itself.
-    pub patient: Client,
+    /// For watches: an answer may take long, and is given up after [`SILENCE`].
+    pub watching: Client,
     /// For everything that has a better plan than to wait: no retry, [`TIMEOUT`].
     pub fast: Client,
 }
@@ -31,16 +34,17 @@ impl Clients {
     /// Clients for the cluster that the environment names.
     pub async fn infer() -> Result<Self, Error> {
         let config = Config::infer().await?;
-        let patient = Client::try_from(config.clone())?;
-        let fast = Client::try_from(Config {
-            connect_timeout: Some(TIMEOUT),
-            read_timeout: Some(TIMEOUT),
-            write_timeout: Some(TIMEOUT),
-            // The client's own default retries 15 times over 164 s.
-            default_retry: false,
-            ..config
-        })?;
-        Ok(Self { patient, fast })
+        // The client's own default retries 15 times over 164 s.
+        let client = |silence: Duration| {
+            Client::try_from(Config {
+                connect_timeout: Some(TIMEOUT),
+                read_timeout: Some(silence),
+                write_timeout: Some(TIMEOUT),
+                default_retry: false,
+                ..config.clone()
+            })
+        };
+        Ok(Self { watching: client(SILENCE)?, fast: client(TIMEOUT)? })
     }
 }
 
@@ -87,7 +91,7 @@ fn judge(error: &kube::Error) -> Failure {
 }
 
 /// An error with its sources: the client's own text leaves the cause out.
-fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -162,6 +162,13 @@ impl Fleet {
         self.settle([key.clone()], now, Instant::now());
     }
 
+    /// Tells a plan which samplers are its own.
+    pub fn relink(&mut self, key: &PlanKey, databases: Vec<(String, DatabaseId)>) {
+        if let Some(entry) = self.plans.get_mut(key) {
+            entry.links.databases = databases;
+        }
+    }
+
     /// Stops a plan. Its weights stay (R12).
     pub fn remove(&mut self, key: &PlanKey, now: Time) -> Option<Entry> {
         let entry = self.plans.remove(key)?;
