@@ -17,7 +17,9 @@ pub enum Error {
     #[error("cannot find the API server: {0}; set KUBECONFIG, or run in a pod with a service account")]
     Config(#[from] kube::config::InferConfigError),
     /// The configuration does not make a client.
-    #[error("cannot make a client for the API server: {0}; check certificates and token of the configuration")]
+    #[error(
+        "cannot make a client for the API server: {0}; check certificates and token of the configuration"
+    )]
     Client(#[from] kube::Error),
 }
 
@@ -36,13 +38,12 @@ impl Clients {
         let config = Config::infer().await?;
         // The client's own default retries 15 times over 164 s.
         let client = |silence: Duration| {
-            Client::try_from(Config {
-                connect_timeout: Some(TIMEOUT),
-                read_timeout: Some(silence),
-                write_timeout: Some(TIMEOUT),
-                default_retry: false,
-                ..config.clone()
-            })
+            let mut config = config.clone();
+            config.connect_timeout = Some(TIMEOUT);
+            config.read_timeout = Some(silence);
+            config.write_timeout = Some(TIMEOUT);
+            config.default_retry = false;
+            Client::try_from(config)
         };
         Ok(Self { watching: client(SILENCE)?, fast: client(TIMEOUT)? })
     }
@@ -70,8 +71,12 @@ pub enum Failure {
 
 /// Runs one request of the fast client, within [`TIMEOUT`].
 pub async fn ask<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Failure> {
-    match tokio::time::timeout(TIMEOUT, request).await {
-        Err(_) => Err(Failure::NoAnswer(format!("none within {} s", TIMEOUT.as_secs()))),
+    ask_for(TIMEOUT, request).await
+}
+
+async fn ask_for<T>(limit: Duration, request: impl Future<Output = kube::Result<T>>) -> Result<T, Failure> {
+    match tokio::time::timeout(limit, request).await {
+        Err(_) => Err(Failure::NoAnswer(format!("none within {limit:?}"))),
         Ok(result) => result.map_err(|error| judge(&error)),
     }
 }
@@ -123,9 +128,9 @@ mod tests {
         assert_eq!(judge(&status(422)), Failure::Refused("422 m".into()));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_request_that_hangs_is_given_up() {
         let never = std::future::pending::<kube::Result<()>>();
-        assert!(matches!(ask(never).await, Err(Failure::NoAnswer(_))));
+        assert!(matches!(ask_for(Duration::from_millis(10), never).await, Err(Failure::NoAnswer(_))));
     }
 }

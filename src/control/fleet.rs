@@ -141,23 +141,28 @@ impl Fleet {
     }
 
     /// Starts or changes a plan. `state` counts only for one that was not running.
-    pub fn put(&mut self, key: &PlanKey, plan: Plan, state: State, links: Links, recorder: &Arc<Notify>, now: Time) {
-        match self.plans.get_mut(key) {
-            Some(entry) => {
-                entry.engine.set_plan(plan, now);
-                entry.links = links;
-            }
-            None => {
-                let entry = Entry {
-                    engine: Engine::new(plan, state, now),
-                    links,
-                    recorder: recorder.clone(),
-                    wanted: None,
-                    taken_over: None,
-                    deadline: None,
-                };
-                self.plans.insert(key.clone(), entry);
-            }
+    pub fn put(
+        &mut self,
+        key: &PlanKey,
+        plan: Plan,
+        state: State,
+        links: Links,
+        recorder: &Arc<Notify>,
+        now: Time,
+    ) {
+        if let Some(entry) = self.plans.get_mut(key) {
+            entry.engine.set_plan(plan, now);
+            entry.links = links;
+        } else {
+            let entry = Entry {
+                engine: Engine::new(plan, state, now),
+                links,
+                recorder: recorder.clone(),
+                wanted: None,
+                taken_over: None,
+                deadline: None,
+            };
+            self.plans.insert(key.clone(), entry);
         }
         self.settle([key.clone()], now, Instant::now());
     }

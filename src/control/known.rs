@@ -71,7 +71,10 @@ impl Known {
             created: created.map_or(i64::MAX, |time| time.0.as_second()),
             generation: 0,
             annotations: BTreeMap::new(),
-            newest: Err(Rejection { reason: crate::core::reason::Reason::InvalidSpec, message: String::new() }),
+            newest: Err(Rejection {
+                reason: crate::core::reason::Reason::InvalidSpec,
+                message: String::new(),
+            }),
             accepted,
             status,
             running: None,

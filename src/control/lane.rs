@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout};
 use super::fleet::{LaneId, PlanKey};
 use super::mailbox::{Mailbox, Order, Task};
 use super::operator::Operator;
+use super::reconcile::Refused;
 use crate::core::fence::Permit;
 use crate::core::route::{Purpose, Reading};
 use crate::route::{self, Instance, haproxy};
-use super::reconcile::Refused;
 
 /// How often an instance is read; a reload must be seen within 2 s (R8).
 const LOOK: Duration = Duration::from_secs(1);

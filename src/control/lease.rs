@@ -17,7 +17,13 @@ use crate::core::lease::{Answer, Found, Lease, Next, Record, Standing, Times};
 const RELEASE: Duration = Duration::from_secs(2);
 
 /// Keeps the lease until `stop`, then releases it.
-pub async fn keep(operator: Arc<Operator>, api: Api<Object>, name: String, me: String, stop: CancellationToken) {
+pub async fn keep(
+    operator: Arc<Operator>,
+    api: Api<Object>,
+    name: String,
+    me: String,
+    stop: CancellationToken,
+) {
     let mut lease = Lease::new(&me, Times::STANDARD);
     let keeper = Keeper { operator, api, name, me };
     while !stop.is_cancelled() {
@@ -38,9 +44,11 @@ pub async fn keep(operator: Arc<Operator>, api: Api<Object>, name: String, me: S
     let release = lease.release();
     keeper.tell(&lease);
     if let Some(release) = release {
-        match tokio::time::timeout(RELEASE, keeper.carry_out(&release)).await {
-            Ok(Answer::Written(_)) => tracing::info!("lease released"),
-            _ => tracing::warn!("lease not released; another replica takes over when it expires"),
+        let answer = tokio::time::timeout(RELEASE, keeper.carry_out(&release)).await;
+        if matches!(answer, Ok(Answer::Written(_))) {
+            tracing::info!("lease released");
+        } else {
+            tracing::warn!("lease not released; another replica takes over when it expires");
         }
     }
 }

@@ -5,12 +5,15 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+/// How long the rest may take at the end.
+const MOMENT: Duration = Duration::from_millis(500);
 /// How many lines may wait.
 const QUEUE: usize = 4096;
 
@@ -35,14 +38,38 @@ pub enum Error {
     Thread(#[from] io::Error),
 }
 
-/// Sends the process's log to standard error; `RUST_LOG` says what, by default `info`.
-pub fn set_up(format: Format) -> Result<(), Error> {
+/// Writes out what waits when it is dropped, if that takes no longer than a moment.
+pub struct Rest {
+    queue: SyncSender<Line>,
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        let (written, rest) = mpsc::sync_channel(1);
+        // A queue that is full now is stalled: there is nothing to wait for.
+        if self.queue.try_send(Line::Mark(written)).is_ok() && rest.recv_timeout(MOMENT).is_err() {
+            tracing::debug!("the log is stalled");
+        }
+    }
+}
+
+/// What waits to be written.
+enum Line {
+    Text(Vec<u8>),
+    /// Answer when you have come here.
+    Mark(SyncSender<()>),
+}
+
+/// Sends the process's log to standard error; `RUST_LOG` says what, by default `info`. What comes
+/// back writes out the rest when it is dropped.
+pub fn set_up(format: Format) -> Result<Rest, Error> {
     let (queue, receiver) = mpsc::sync_channel(QUEUE);
     let dropped = Arc::new(AtomicU64::new(0));
     std::thread::Builder::new().name("log".into()).spawn({
         let dropped = dropped.clone();
         move || write(&receiver, &dropped, io::stderr())
     })?;
+    let rest = Rest { queue: queue.clone() };
     let filter = EnvFilter::try_from_default_env()
         // The client logs every request that fails; those that matter are told where they are made.
         .unwrap_or_else(|_| EnvFilter::new("info,kube_client=off,kube_runtime=warn"));
@@ -54,15 +81,25 @@ pub fn set_up(format: Format) -> Result<(), Error> {
             registry.with(layer).try_init()?;
         }
         Format::Text => {
-            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(lines);
+            let layer =
+                tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(lines);
             registry.with(layer).try_init()?;
         }
     }
-    Ok(())
+    Ok(rest)
 }
 
-fn write(receiver: &Receiver<Vec<u8>>, dropped: &AtomicU64, mut out: impl Write) {
+fn write(receiver: &Receiver<Line>, dropped: &AtomicU64, mut out: impl Write) {
     while let Ok(line) = receiver.recv() {
+        let line = match line {
+            Line::Text(line) => line,
+            Line::Mark(written) => {
+                if written.try_send(()).is_err() {
+                    tracing::trace!("nobody waits for the log any more");
+                }
+                continue;
+            }
+        };
         let lost = dropped.swap(0, Ordering::Relaxed);
         let note = if lost > 0 { format!("{lost} log lines were dropped\n") } else { String::new() };
         // Nobody is left to be told of a log that cannot be written.
@@ -74,7 +111,7 @@ fn write(receiver: &Receiver<Vec<u8>>, dropped: &AtomicU64, mut out: impl Write)
 
 #[derive(Clone)]
 struct Lines {
-    queue: SyncSender<Vec<u8>>,
+    queue: SyncSender<Line>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -88,7 +125,7 @@ impl MakeWriter<'_> for Lines {
 
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.queue.try_send(line.to_vec()).is_err() {
+        if self.queue.try_send(Line::Text(line.to_vec())).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())

@@ -98,8 +98,11 @@ impl Mailbox {
 
     /// Returns when a retreat waits: what is in flight is to be given up.
     pub async fn any_retreat(&self) {
-        self.until(|waiting| waiting.orders.iter().any(|order| order.purpose == Purpose::Retreat), &self.retreat)
-            .await;
+        self.until(
+            |waiting| waiting.orders.iter().any(|order| order.purpose == Purpose::Retreat),
+            &self.retreat,
+        )
+        .await;
     }
 
     async fn until(&self, holds: impl Fn(&Waiting) -> bool, notify: &Notify) {

@@ -106,7 +106,8 @@ impl Reconciler {
         mut refused: Receiver<Refused>,
         stop: CancellationToken,
     ) -> Remaining {
-        let mut changes = std::pin::pin!(watch::plans(&self.clients, namespace.as_deref(), &self.operator.health));
+        let mut changes =
+            std::pin::pin!(watch::plans(&self.clients, namespace.as_deref(), &self.operator.health));
         loop {
             let retry = self.plans.values().filter_map(|known| known.retry).min();
             tokio::select! {
@@ -126,28 +127,31 @@ impl Reconciler {
 
     fn change(&mut self, change: Change) {
         match change {
-            Change::Is(object) => self.is(*object),
+            Change::Is(object) => self.is(&object),
             Change::Gone(key) => self.gone(&key),
             Change::All(keys) => {
-                let gone: Vec<PlanKey> = self.plans.keys().filter(|key| !keys.contains(key)).cloned().collect();
-                gone.iter().for_each(|key| self.gone(key));
+                let gone: Vec<PlanKey> =
+                    self.plans.keys().filter(|key| !keys.contains(key)).cloned().collect();
+                for key in &gone {
+ self.gone(key);
+}
             }
         }
     }
 
-    fn is(&mut self, object: DynamicObject) {
-        let Some(key) = watch::key(&object) else { return };
+    fn is(&mut self, object: &DynamicObject) {
+        let Some(key) = watch::key(object) else { return };
         let uid = object.metadata.uid.clone().unwrap_or_default();
         if self.plans.get(&key).is_some_and(|known| known.uid != uid) {
             // Made anew under the same name: another plan.
             self.gone(&key);
         }
         if !self.plans.contains_key(&key) {
-            let known = self.begin(&key, uid, &object);
+            let known = self.begin(&key, uid, object);
             self.plans.insert(key.clone(), known);
         }
         let Some(known) = self.plans.get_mut(&key) else { return };
-        let respecified = known.look_at(&object);
+        let respecified = known.look_at(object);
         self.wish(&key);
         if respecified {
             self.consider(&key);
@@ -216,7 +220,9 @@ impl Reconciler {
             })
             .map(|(key, _)| key.clone())
             .collect();
-        changed.iter().for_each(|key| self.consider(key));
+        for key in &changed {
+ self.consider(key);
+}
     }
 
     /// Begins to look up what a plan needs; an earlier look-up of it no longer counts.
@@ -236,9 +242,8 @@ impl Reconciler {
         let (client, namespace) = (self.clients.fast.clone(), key.namespace().to_owned());
         let (key, ticket) = (key.clone(), self.tickets);
         self.end(&key, ended);
-        self.lookups.push(Box::pin(async move {
-            (key, ticket, resolve(client, namespace, newest, fallback).await)
-        }));
+        self.lookups
+            .push(Box::pin(async move { (key, ticket, resolve(client, namespace, newest, fallback).await) }));
     }
 
     fn apply(&mut self, key: &PlanKey, ticket: u64, resolution: Resolution) {
@@ -246,15 +251,16 @@ impl Reconciler {
         let Some(known) = self.plans.get_mut(key).filter(|known| known.ticket == ticket) else { return };
         known.retry = retry.then(|| Instant::now() + RETRY);
         if let Some((candidate, wiring)) = run
-            && let Err(why) = self.start(key, candidate, wiring)
+            && let Err(why) = self.start(key, candidate, &wiring)
         {
             rejection.get_or_insert(Rejection { reason: Reason::InvalidSpec, message: why });
         }
         let Some(known) = self.plans.get_mut(key) else { return };
         if known.rejection != rejection {
-            match &rejection {
-                Some(Rejection { reason, message }) => tracing::warn!(plan = %key, %reason, "not accepted: {message}"),
-                None => tracing::info!(plan = %key, "accepted"),
+            if let Some(Rejection { reason, message }) = &rejection {
+                tracing::warn!(plan = %key, %reason, "not accepted: {message}");
+            } else {
+                tracing::info!(plan = %key, "accepted");
             }
         }
         known.rejection = rejection;
@@ -263,11 +269,11 @@ impl Reconciler {
     }
 
     /// Lets a plan run so; what it has already is kept.
-    fn start(&mut self, key: &PlanKey, candidate: Candidate, wiring: Wiring) -> Result<(), String> {
+    fn start(&mut self, key: &PlanKey, candidate: Candidate, wiring: &Wiring) -> Result<(), String> {
         let Some(known) = self.plans.get_mut(key) else { return Ok(()) };
         let before = known.running.take();
         if let Some(running) = before.as_ref()
-            && running.wiring == wiring
+            && running.wiring == *wiring
             && running.candidate.raw == candidate.raw
         {
             known.running = before.map(|running| Running { candidate: candidate.clone(), ..running });
@@ -276,7 +282,11 @@ impl Reconciler {
         }
         let status = known.status.take().unwrap_or_default();
         known.accepted = Some(candidate.clone());
-        let lanes = self.hands.lanes(key, before.map(|running| running.lanes).unwrap_or_default(), &wiring.instances)?;
+        let lanes = self.hands.lanes(
+            key,
+            before.map(|running| running.lanes).unwrap_or_default(),
+            &wiring.instances,
+        )?;
         let links_of_lanes = lanes.iter().map(super::hands::Running::handle).collect();
         known.running = Some(Running { candidate: candidate.clone(), wiring: wiring.clone(), lanes });
         let wake = known.desk.wake.clone();
@@ -314,7 +324,9 @@ impl Reconciler {
     fn wanted(&self) -> Vec<(super::wire::DatabaseWire, Duration)> {
         let running = self.plans.values().filter_map(|known| known.running.as_ref());
         running
-            .flat_map(|running| running.wiring.databases.iter().map(|(_, every, wire)| (wire.clone(), *every)))
+            .flat_map(|running| {
+                running.wiring.databases.iter().map(|(_, every, wire)| (wire.clone(), *every))
+            })
             .collect()
     }
 
@@ -338,14 +350,19 @@ impl Reconciler {
             concerned.then(|| key.clone())
         };
         let concerned: Vec<PlanKey> = self.plans.iter().filter_map(concerned).collect();
-        concerned.iter().for_each(|key| self.consider(key));
+        for key in &concerned {
+ self.consider(key);
+}
     }
 
     fn retry(&mut self) {
         let now = Instant::now();
-        let due = |(key, known): (&PlanKey, &Known)| known.retry.is_some_and(|at| at <= now).then(|| key.clone());
+        let due =
+            |(key, known): (&PlanKey, &Known)| known.retry.is_some_and(|at| at <= now).then(|| key.clone());
         let due: Vec<PlanKey> = self.plans.iter().filter_map(due).collect();
-        due.iter().for_each(|key| self.consider(key));
+        for key in &due {
+ self.consider(key);
+}
     }
 }
 

@@ -91,7 +91,9 @@ pub async fn resolve(
 ) -> Resolution {
     let rejection = match newest {
         Ok(candidate) => match candidate.wire(&client, &namespace).await {
-            Ok(wiring) => return Resolution { rejection: None, run: Some((candidate, wiring)), retry: false },
+            Ok(wiring) => {
+                return Resolution { rejection: None, run: Some((candidate, wiring)), retry: false };
+            }
             Err(error) => {
                 let retry = matches!(error, Error::Lack(_));
                 (Rejection { reason: error.reason(), message: error.to_string() }, retry)

@@ -54,7 +54,7 @@ pub enum Error {
 
 /// Runs the operator until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> Result<(), Error> {
-    let _flushed = log::set_up(args.log)?;
+    let rest = log::set_up(args.log)?;
     let clients = Clients::infer().await?;
     let listener = TcpListener::bind(args.listen)
         .await
@@ -121,6 +121,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     }
     base.cancel();
     tracing::info!("crossfade ended");
+    drop(rest);
     Ok(())
 }
 

@@ -47,7 +47,7 @@ impl Sampler {
         self.follow(&mut beats);
         loop {
             let due = beats.values().map(|beat: &Beat| beat.due).min();
-            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = self.periods.changed() => {
@@ -70,7 +70,13 @@ impl Sampler {
         }
     }
 
-    fn feed(&mut self, beats: &mut BTreeMap<Duration, Beat>, answer: &Answer, asked: Instant, answered: Instant) {
+    fn feed(
+        &mut self,
+        beats: &mut BTreeMap<Duration, Beat>,
+        answer: &Answer,
+        asked: Instant,
+        answered: Instant,
+    ) {
         let at = self.operator.clock.at(answered);
         for (every, beat) in beats.iter_mut().filter(|(_, beat)| beat.due <= asked) {
             let observation = beat.meter.observe(answer, at);
@@ -84,6 +90,7 @@ impl Sampler {
         let outcome = match answer {
             Answer::Counters(_) => "counters",
             Answer::Full => "full",
+            Answer::Late => "late",
             Answer::Down(_) => "down",
         };
         self.operator.metrics.sample(&self.endpoint, outcome);

@@ -53,22 +53,25 @@ pub fn plans(
         None => Api::all_with(clients.watching.clone(), &resource),
     };
     let events = watcher(api, watcher::Config::default().timeout(ANEW));
-    stream::unfold(Follow { events: Box::pin(events), health: health.clone(), listed: BTreeSet::new() }, |mut follow| async {
-        loop {
-            let event = follow.events.next().await?;
-            match event {
-                Ok(event) => {
-                    if let Some(change) = follow.take(event) {
-                        return Some((change, follow));
+    stream::unfold(
+        Follow { events: Box::pin(events), health: health.clone(), listed: BTreeSet::new() },
+        |mut follow| async {
+            loop {
+                let event = follow.events.next().await?;
+                match event {
+                    Ok(event) => {
+                        if let Some(change) = follow.take(event) {
+                            return Some((change, follow));
+                        }
+                    }
+                    Err(error) => {
+                        follow.failed(&error);
+                        tokio::time::sleep(PAUSE).await;
                     }
                 }
-                Err(error) => {
-                    follow.failed(&error);
-                    tokio::time::sleep(PAUSE).await;
-                }
             }
-        }
-    })
+        },
+    )
 }
 
 struct Follow<S> {
@@ -102,9 +105,10 @@ impl<S> Follow<S> {
     fn failed(&self, error: &watcher::Error) {
         let missing = |error: &kube::Error| matches!(error, kube::Error::Api(status) if status.code == 404);
         let (state, why) = match error {
-            watcher::Error::InitialListFailed(error) if missing(error) => {
-                (Watch::NoCrd, "the CRD migrationplans.crossfade.dev is not installed; waiting for it".to_owned())
-            }
+            watcher::Error::InitialListFailed(error) if missing(error) => (
+                Watch::NoCrd,
+                "the CRD migrationplans.crossfade.dev is not installed; waiting for it".to_owned(),
+            ),
             watcher::Error::InitialListFailed(error) => {
                 let why = super::client::chain(error);
                 (Watch::Failing(why.clone()), why)

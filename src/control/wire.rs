@@ -86,7 +86,8 @@ impl Wiring {
         let mut instances = Vec::new();
         for (index, route) in spec.routes.iter().enumerate() {
             for wire in instances_of(&route.haproxy, secrets)? {
-                wire.open().map_err(|why| Error::Unusable { field: format!("spec.routes[{index}].haproxy"), why })?;
+                wire.open()
+                    .map_err(|why| Error::Unusable { field: format!("spec.routes[{index}].haproxy"), why })?;
                 instances.push(wire);
             }
         }
@@ -139,9 +140,9 @@ impl InstanceWire {
         };
         let tls = match &self.tls {
             None => None,
-            Some([ca, cert, key]) => Some(Arc::new(
-                haproxy::tls::client_config(ca, cert, key).map_err(|error| error.to_string())?,
-            )),
+            Some([ca, cert, key]) => {
+                Some(Arc::new(haproxy::tls::client_config(ca, cert, key).map_err(|error| error.to_string())?))
+            }
         };
         let config = haproxy::Config {
             address: haproxy::Address::parse(&self.address).map_err(|error| error.to_string())?,

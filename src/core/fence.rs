@@ -57,7 +57,10 @@ mod tests {
             assert_eq!(permit(holder, purpose, 7, TAKES, at(8)), Permit::AsOrdered);
             assert_eq!(permit(holder, purpose, 7, TAKES, at(9)), Permit::Refused);
             assert_eq!(permit(holder, purpose, 6, TAKES, at(1)), Permit::Refused);
-            assert_eq!(permit(Standing::LastHolder { until: at(99) }, purpose, 7, TAKES, at(1)), Permit::Refused);
+            assert_eq!(
+                permit(Standing::LastHolder { until: at(99) }, purpose, 7, TAKES, at(1)),
+                Permit::Refused
+            );
             assert_eq!(permit(Standing::None, purpose, 7, TAKES, at(1)), Permit::Refused);
         }
     }

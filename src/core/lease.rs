@@ -33,12 +33,12 @@ impl Times {
         duration: Duration::from_secs(10),
         renew: Duration::from_secs(2),
         look: Duration::from_secs(1),
-        brake: Duration::from_secs(3600),
+        brake: Duration::from_hours(1),
     };
 }
 
 /// The longest claim of another replica that is waited for, whatever its record says.
-const LONGEST_CLAIM: Duration = Duration::from_secs(60);
+const LONGEST_CLAIM: Duration = Duration::from_mins(1);
 
 /// What stands in the lease.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -59,12 +59,10 @@ mod tests {
 
     #[test]
     fn a_route_belongs_to_the_oldest_plan_that_names_it() {
-        let claim = |plan: &str, created, routes: &[&str]| Claim {
-            plan: plan.into(),
-            created,
-            routes: set(routes),
-        };
-        let claims = [claim("n/young", 9, &["x", "y"]), claim("n/old", 3, &["x"]), claim("m/old", 3, &["x", "z"])];
+        let claim =
+            |plan: &str, created, routes: &[&str]| Claim { plan: plan.into(), created, routes: set(routes) };
+        let claims =
+            [claim("n/young", 9, &["x", "y"]), claim("n/old", 3, &["x"]), claim("m/old", 3, &["x", "z"])];
         let owners = owners(&claims);
         assert_eq!(owners["x"], "m/old");
         assert_eq!(owners["y"], "n/young");

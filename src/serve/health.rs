@@ -41,7 +41,10 @@ impl Health {
     pub fn lease_refused(&self, why: &str) {
         let mut facts = self.facts();
         if facts.lease_refused.as_deref() != Some(why) {
-            tracing::error!(why, "the lease is refused; this replica never writes until its rights are repaired");
+            tracing::error!(
+                why,
+                "the lease is refused; this replica never writes until its rights are repaired"
+            );
             facts.lease_refused = Some(why.into());
         }
     }

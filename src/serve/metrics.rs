@@ -1,8 +1,8 @@
 //! What the operator counts. Labels of a plan go with it.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -164,8 +164,16 @@ impl Metrics {
             writes_seen: _,
         } = self;
         let registry = registry.get_mut().unwrap_or_else(PoisonError::into_inner);
-        registry.register("weight_intended_percent", "Where the plan's routes should stand", intended.clone());
-        registry.register("weight_actual_percent", "Where the plan's routes were read to stand", actual.clone());
+        registry.register(
+            "weight_intended_percent",
+            "Where the plan's routes should stand",
+            intended.clone(),
+        );
+        registry.register(
+            "weight_actual_percent",
+            "Where the plan's routes were read to stand",
+            actual.clone(),
+        );
         registry.register("phase", "1 for the plan's present phase", phase.clone());
         registry.register("guard_level", "0 clear, 1 pause, 2 rollback", level.clone());
         registry.register("guard_value", "The newest value in the signal's unit", value.clone());

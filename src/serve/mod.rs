@@ -16,7 +16,7 @@ use health::Health;
 use metrics::{Metrics, PlanFigures};
 
 /// What a database's answer may count as.
-pub const OUTCOMES: [&str; 3] = ["counters", "full", "down"];
+pub const OUTCOMES: [&str; 4] = ["counters", "full", "late", "down"];
 
 /// `OpenMetrics` text.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
