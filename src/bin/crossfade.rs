@@ -1,1 +1,6 @@
-fn main() {}
+//! The operator's binary.
+
+fn main() -> anyhow::Result<()> {
+    print!("{}", crossfade::api::crd::yaml()?);
+    Ok(())
+}

@@ -5,7 +5,9 @@
 
 pub mod action;
 pub mod baseline;
+pub mod check;
 pub mod decide;
+pub mod defaults;
 pub mod engine;
 pub mod fence;
 pub mod guard;
