@@ -133,8 +133,8 @@ impl Reconciler {
                 let gone: Vec<PlanKey> =
                     self.plans.keys().filter(|key| !keys.contains(key)).cloned().collect();
                 for key in &gone {
- self.gone(key);
-}
+                    self.gone(key);
+                }
             }
         }
     }
@@ -221,8 +221,8 @@ impl Reconciler {
             .map(|(key, _)| key.clone())
             .collect();
         for key in &changed {
- self.consider(key);
-}
+            self.consider(key);
+        }
     }
 
     /// Begins to look up what a plan needs; an earlier look-up of it no longer counts.
@@ -351,8 +351,8 @@ impl Reconciler {
         };
         let concerned: Vec<PlanKey> = self.plans.iter().filter_map(concerned).collect();
         for key in &concerned {
- self.consider(key);
-}
+            self.consider(key);
+        }
     }
 
     fn retry(&mut self) {
@@ -361,8 +361,8 @@ impl Reconciler {
             |(key, known): (&PlanKey, &Known)| known.retry.is_some_and(|at| at <= now).then(|| key.clone());
         let due: Vec<PlanKey> = self.plans.iter().filter_map(due).collect();
         for key in &due {
- self.consider(key);
-}
+            self.consider(key);
+        }
     }
 }
 
