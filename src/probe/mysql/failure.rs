@@ -6,10 +6,10 @@ use std::time::Duration;
 use mysql_async::{DriverError, IoError};
 use thiserror::Error;
 
-/// ER_CON_COUNT_ERROR and ER_TOO_MANY_USER_CONNECTIONS (MySQL and MariaDB error references).
+/// `ER_CON_COUNT_ERROR` and `ER_TOO_MANY_USER_CONNECTIONS` (MySQL and MariaDB error references).
 const FULL: [u16; 2] = [1040, 1203];
-/// ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_MUST_CHANGE_PASSWORD,
-/// ER_MUST_CHANGE_PASSWORD_LOGIN, ER_ACCOUNT_HAS_BEEN_LOCKED (MySQL 3118, MariaDB 4151).
+/// `ER_ACCESS_DENIED_ERROR`, `ER_ACCESS_DENIED_NO_PASSWORD_ERROR`, `ER_MUST_CHANGE_PASSWORD`,
+/// `ER_MUST_CHANGE_PASSWORD_LOGIN`, `ER_ACCOUNT_HAS_BEEN_LOCKED` (MySQL 3118, MariaDB 4151).
 const LOGIN: [u16; 6] = [1045, 1698, 1820, 1862, 3118, 4151];
 const REMEDY: &str = "check the Secret with the credentials";
 /// MariaDB 10.11 gives the very same error to a user who may only come over TLS.

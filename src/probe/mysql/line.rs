@@ -1,7 +1,7 @@
 //! One connection: login, then one answer per question, on a thread and a runtime of its own.
 //!
 //! The client library spawns a detached task when it drops a connection, which reads what is still
-//! to come, from a hung or endless server for ever (mysql_async 0.37.1, `conn::disconnect`), and it
+//! to come, from a hung or endless server for ever (`mysql_async` 0.37.1, `conn::disconnect`), and it
 //! panics on some answers (an empty public key, for one). Here such a task dies with the runtime
 //! before it first runs, and a panic ends this thread only. The thread ends with its [`Line`].
 
@@ -20,7 +20,7 @@ use super::{Config, Tls};
 
 /// The server closes our connection after this long without a question, so that it does not hold
 /// the slot of an operator that is gone. Longer than the longest sampling period.
-const IDLE: Duration = Duration::from_secs(600);
+const IDLE: Duration = Duration::from_mins(10);
 /// Keepalive, so that a firewall does not forget the connection between two slow samples.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// The longest packet that we take: 16 times what the answers need.

@@ -218,13 +218,14 @@ impl Source {
     }
 
     fn said(&mut self, said: Said) -> Answer {
+        let Said { counters, second_way } = said;
         self.asked = None;
         self.last = None;
         self.backoff.answered();
-        let attempts = said.counters.attempts.saturating_sub(self.own);
-        let counters = Counters { attempts, ..said.counters };
-        let room = counters.connected * 100 < counters.maximum * ROOM_PERCENT;
-        if said.second_way && room && self.opened.elapsed() >= self.config.patience {
+        let attempts = counters.attempts.saturating_sub(self.own);
+        let counters = Counters { attempts, ..counters };
+        let room = counters.connected.saturating_mul(100) < counters.maximum.saturating_mul(ROOM_PERCENT);
+        if second_way && room && self.opened.elapsed() >= self.config.patience {
             self.leave_second_way();
         }
         Answer::Counters(counters)
