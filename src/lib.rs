@@ -6,5 +6,6 @@
 pub use crossfade_core as core;
 
 pub mod api;
+pub mod cli;
 pub mod probe;
 pub mod route;
