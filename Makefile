@@ -59,7 +59,7 @@ lint: ## clippy, nothing allowed
 
 unit: ## the core and the library: nothing but Rust
 	@$(call say,the core and the library)
-	$(CARGO) test --locked --workspace --lib --bins
+	$(CARGO) test --locked --workspace --lib --bins --examples
 	$(CARGO) test --locked --workspace --doc
 
 adapters: ## against real HAProxy and MariaDB

@@ -16,7 +16,7 @@ pub struct Account {
 impl Default for Account {
     /// As `deploy/` creates it.
     fn default() -> Self {
-        Self { namespace: "crossfade".into(), name: "crossfade".into() }
+        Self { namespace: "crossfade-system".into(), name: "crossfade".into() }
     }
 }
 
@@ -28,7 +28,7 @@ impl std::fmt::Display for Account {
 
 /// A text that is no `namespace/name`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no service account; write <namespace>/<name>, for example crossfade/crossfade")]
+#[error("\"{0}\" is no service account; write <namespace>/<name>, for example crossfade-system/crossfade")]
 pub struct Error(String);
 
 impl std::str::FromStr for Account {

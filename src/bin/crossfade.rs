@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crossfade::api::rbac::Account;
 use crossfade::api::{crd, document};
 use crossfade::cli;
+use crossfade::control;
 
 /// Moves a live service from legacy infrastructure to Kubernetes in stages, guarded by its
 /// databases' connections.
@@ -21,6 +22,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the operator.
+    Run(control::Args),
     /// Prints the CustomResourceDefinition, for `kubectl apply --server-side -f -`.
     Crd,
     /// Checks the plans in a file without a cluster: all that is wrong, or what they will do.
@@ -38,15 +41,20 @@ enum Command {
     },
 }
 
-fn main() -> ExitCode {
-    run().unwrap_or_else(|error| {
+#[tokio::main]
+async fn main() -> ExitCode {
+    run().await.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
 
-fn run() -> anyhow::Result<ExitCode> {
+async fn run() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
+        Command::Run(args) => {
+            control::run(args).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Crd => print(&crd::yaml()?),
         Command::Check { file } => {
             let verdict = cli::check::check(&file.display().to_string(), &read(&file)?);

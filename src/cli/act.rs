@@ -225,7 +225,7 @@ async fn answer(
         if start.elapsed() >= PATIENCE {
             return Ok(format!(
                 "{name}: {} is written, but the operator has not answered it within {PATIENCE:?}; it acts on it as soon \
-                 as it can. See `kubectl --namespace crossfade get pods`",
+                 as it can. See `kubectl --namespace crossfade-system get pods`",
                 command.name(),
             ));
         }

@@ -29,7 +29,7 @@ mod tests;
 
 /// How long the data of a database that came back does not count (DESIGN section 4, "Down is not a
 /// breach"): the clients' reconnect storm is no surge.
-pub const RETURNING: Duration = Duration::from_secs(60);
+pub const RETURNING: Duration = Duration::from_mins(1);
 
 /// From this share of the maximum on, in percent, a low connection rate proves nothing (R6).
 pub const SATURATED_PERCENT: f64 = 90.0;

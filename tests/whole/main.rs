@@ -4,4 +4,5 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod surge;
 mod traffic;

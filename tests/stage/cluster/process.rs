@@ -19,8 +19,7 @@ use std::sync::LazyLock;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 /// How many lines of a log an error shows.
 const TAIL: usize = 15;
@@ -169,26 +168,29 @@ impl Process {
 
     /// Sends SIGTERM: asks it to end in order.
     pub fn terminate(&mut self) -> Result<()> {
-        self.signal(Signal::TERM)
+        self.signal("TERM")
     }
 
     /// Stops it in its tracks (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&mut self) -> Result<()> {
-        self.signal(Signal::STOP)
+        self.signal("STOP")
     }
 
     /// Lets it go on after [`Process::freeze`].
     pub fn thaw(&mut self) -> Result<()> {
-        self.signal(Signal::CONT)
+        self.signal("CONT")
     }
 
     /// Only to one that runs: a reaped child's id may be another's by now.
-    fn signal(&mut self, signal: Signal) -> Result<()> {
+    fn signal(&mut self, signal: &str) -> Result<()> {
         let program = self.launch.program.display();
         if let Some(status) = self.child.try_wait()? {
             bail!("signal {program}: it ended ({status})");
         }
-        kill_process(Pid::from_child(&self.child), signal).with_context(|| format!("signal {program}"))
+        let done = Command::new("kill").args(["-s", signal, "--", &self.id().to_string()]).status();
+        let done = done.with_context(|| format!("run kill, to signal {program}"))?;
+        ensure!(done.success(), "signal {program} with {signal}: kill says {done}");
+        Ok(())
     }
 }
 
