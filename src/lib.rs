@@ -6,5 +6,7 @@
 pub use crossfade_core as core;
 
 pub mod api;
+pub mod control;
 pub mod probe;
 pub mod route;
+pub mod serve;

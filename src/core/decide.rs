@@ -5,7 +5,9 @@
 
 use crate::action::Action;
 use crate::plan::Plan;
-use crate::rules::{adopt, commands, converge, drift, join, levels, raise, retreat, soak, tell, walk_back};
+use crate::rules::{
+    adopt, commands, converge, drift, join, last_holder, levels, raise, retreat, soak, tell, walk_back,
+};
 use crate::seen::{Authority, Seen};
 use crate::state::State;
 use crate::time::Time;
@@ -30,12 +32,15 @@ pub fn decide(plan: &Plan, state: State, seen: &Seen, now: Time) -> Decision {
     }
     levels::update(&mut turn);
     adopt::settle(&mut turn);
+    last_holder::notice_falls(&mut turn);
     retreat::brake(&mut turn);
     if seen.authority == Authority::Holder {
         commands::answer(&mut turn);
         drift::correct(&mut turn);
         walk_back::step(&mut turn);
-        join::step(&mut turn);
+    }
+    join::step(&mut turn);
+    if seen.authority == Authority::Holder {
         soak::count(&mut turn);
         raise::step(&mut turn);
     }

@@ -93,12 +93,16 @@ impl Engine {
         if place.is_none() || moved {
             self.state.soaked = std::time::Duration::ZERO;
         }
+        // Whatever was told is told anew, and so stored.
+        self.state.volatile.told = None;
     }
 
     /// Goes on from `state`, read fresh from status. Routes must be read again before anything is
     /// written; what the databases said stays known, so that guards are warm.
     pub fn take_over(&mut self, state: State, now: Time) {
-        self.state = State { volatile: Volatile::default(), ..state };
+        // Orders are numbered on, so that the outcome of an older one is still told apart.
+        let orders = self.state.volatile.orders;
+        self.state = State { volatile: Volatile { orders, ..Volatile::default() }, ..state };
         for instance in &mut self.seen.instances {
             *instance = route::Seen { key: std::mem::take(&mut instance.key), ..route::Seen::default() };
         }
@@ -181,7 +185,7 @@ impl Engine {
             }
             Err(error) => {
                 order.outcome = Outcome::Failed { at: now };
-                fail(seen, error, now)
+                fail(seen, error, now);
             }
         }
     }

@@ -66,6 +66,8 @@ pub struct State {
 pub struct Volatile {
     /// Whether this process has compared what it found with what was stored.
     pub settled: bool,
+    /// Whether this process took over a weight that it found, and that is not known to be stored.
+    pub adopting: bool,
     /// Number of the last order given.
     pub orders: u64,
     /// What each joined instance looked like when it last stood as this plan wants it; drift is a

@@ -50,6 +50,11 @@ impl<'a> Turn<'a> {
         self.record = true;
     }
 
+    /// Whether everything that was decided is stored.
+    pub fn is_recorded(&self) -> bool {
+        self.seen.recorded && !self.record
+    }
+
     /// People should know.
     pub fn tell(&mut self, reason: Reason, message: impl Into<String>) {
         self.tells.push(Action::Tell { reason, message: message.into() });
@@ -90,6 +95,7 @@ impl<'a> Turn<'a> {
     pub fn fall_back_to_stage(&mut self) {
         let weight = self.intended();
         self.state.raise = None;
+        self.state.volatile.raise_in_doubt = false;
         self.state.soaked = Duration::ZERO;
         self.state.volatile.soak_counted_to = None;
         let stage = self.plan.stage_at(weight);

@@ -1,4 +1,5 @@
 //! The MySQL source against a real MariaDB.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 mod faults;
 mod full;

@@ -2,6 +2,7 @@
 //!
 //! It dies with the thread that started it (`PR_SET_PDEATHSIG`), so start it from one that lives
 //! as long as the server is needed, and on drop.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // what cannot be staged ends the test or the demo
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -85,15 +86,15 @@ impl Default for Options {
     }
 }
 
-/// What a server needs to speak TLS, and a client to believe it.
+/// What a server needs to speak TLS, and a client to believe it. All PEM.
 #[derive(Clone, Debug)]
 pub struct Tls {
     /// The authority's certificate.
-    pub ca_pem: String,
+    pub authority: String,
     /// The server's certificate.
-    pub certificate_pem: String,
+    pub certificate: String,
     /// The server's private key.
-    pub key_pem: String,
+    pub key: String,
 }
 
 impl Tls {
@@ -107,7 +108,7 @@ impl Tls {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-        Self { ca_pem: issuer.pem(), certificate_pem: certificate.pem(), key_pem: key.serialize_pem() }
+        Self { authority: issuer.pem(), certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }
 
@@ -129,9 +130,9 @@ impl MariaDb {
         let port = options.port.unwrap_or_else(free_port);
         let extra_port = options.extra_port.then(free_port);
         if let Some(tls) = &options.tls {
-            fs::write(folder.path().join("ca.pem"), &tls.ca_pem).unwrap();
-            fs::write(folder.path().join("certificate.pem"), &tls.certificate_pem).unwrap();
-            fs::write(folder.path().join("key.pem"), &tls.key_pem).unwrap();
+            fs::write(folder.path().join("ca.pem"), &tls.authority).unwrap();
+            fs::write(folder.path().join("certificate.pem"), &tls.certificate).unwrap();
+            fs::write(folder.path().join("key.pem"), &tls.key).unwrap();
         }
         fs::write(folder.path().join("users.sql"), users()).unwrap();
         let mut server = Self { folder, options, port, extra_port, process: None };
@@ -275,15 +276,16 @@ fn free_port() -> u16 {
 
 /// SQL that makes the users; run at every start.
 fn users() -> String {
-    let mut sql = String::from("CREATE DATABASE IF NOT EXISTS mail;\n");
+    let mut sql = vec!["CREATE DATABASE IF NOT EXISTS mail;".to_owned()];
     for user in [MONITOR, APP_LEGACY, APP_KUBE] {
         let User { name, password } = user;
-        sql += &format!("CREATE USER IF NOT EXISTS '{name}'@'%' IDENTIFIED BY '{password}';\n");
+        sql.push(format!("CREATE USER IF NOT EXISTS '{name}'@'%' IDENTIFIED BY '{password}';"));
     }
     for User { name, .. } in [APP_LEGACY, APP_KUBE] {
-        sql += &format!("GRANT ALL ON mail.* TO '{name}'@'%';\n");
+        sql.push(format!("GRANT ALL ON mail.* TO '{name}'@'%';"));
     }
-    sql
+    // An init file takes one statement per line.
+    sql.join("\n") + "\n"
 }
 
 /// A fresh data folder, made once per build folder and copied for each server.
@@ -293,7 +295,7 @@ fn template() -> PathBuf {
 
     let version = Command::new("mariadbd").arg("--version").output().expect("mariadbd is not installed");
     let version: String =
-        String::from_utf8_lossy(&version.stdout).chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        String::from_utf8_lossy(&version.stdout).chars().filter(char::is_ascii_alphanumeric).collect();
     // Two levels up from the test or the example: the profile's own folder.
     let here = std::env::current_exe().unwrap();
     let place = here.ancestors().nth(2).unwrap().to_owned();

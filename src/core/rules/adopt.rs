@@ -1,19 +1,26 @@
 //! What a process does with what it finds (R8).
 //!
 //! A plan without status adopts: it writes nothing and takes the first instance's weight for its
-//! own. A restarted one compares: the weight read back is the truth.
+//! own; once that is stored, it goes on as a restarted one. A restarted one compares: the weight
+//! read back is the truth.
 
 use std::time::Duration;
 
 use crate::reason::Reason;
+use crate::seen::Authority;
 use crate::turn::{Turn, same};
+use crate::weight::Weight;
 
 /// Adopts or compares, once all that can be read has been read.
 pub fn settle(turn: &mut Turn) {
     if turn.state.volatile.settled {
         return;
     }
-    if turn.state.intended.is_none() { adopt(turn) } else { compare(turn) }
+    if turn.state.intended.is_some() {
+        compare(turn);
+    } else if turn.seen.authority == Authority::Holder {
+        adopt(turn);
+    }
 }
 
 fn adopt(turn: &mut Turn) {
@@ -29,36 +36,48 @@ fn adopt(turn: &mut Turn) {
     // Stages below were passed by whoever set this weight: a retreat may stop there.
     let below = turn.plan.stages.iter().filter(|stage| stage.weight < found);
     turn.state.proven = below.map(|stage| stage.name.clone()).collect();
-    turn.state.volatile.settled = true;
+    turn.state.volatile.adopting = true;
     turn.record();
     turn.tell(Reason::Adopted, format!("took over the weight that was found: {found} %"));
 }
 
 /// Compares what was stored with what is read; only instances that had joined are evidence.
 fn compare(turn: &mut Turn) {
+    if turn.state.volatile.adopting && !turn.seen.recorded {
+        return;
+    }
+    turn.state.volatile.adopting = false;
     let joined: Vec<(usize, &str)> =
         turn.instances().filter(|(_, key)| turn.state.joined.contains(*key)).collect();
     if !joined.iter().all(|(instance, _)| answered(turn, *instance)) {
         return;
     }
     turn.state.volatile.settled = true;
-    let intended = turn.intended();
     let weights =
         || joined.iter().filter_map(|(instance, _)| turn.reading(*instance)).map(|reading| reading.weight);
     let (lowest, highest) = (weights().min(), weights().max());
     if let Some(raise) = turn.state.raise {
-        let begun = highest.is_some_and(|highest| highest > raise.from && !same(highest, raise.from));
+        // Something that stands below where it began was lowered by somebody: there is no raise.
+        let above = |weight: Weight| weight > raise.from && !same(weight, raise.from);
+        let below = |weight: Weight| weight < raise.from && !same(weight, raise.from);
+        let begun = highest.is_some_and(above) && !lowest.is_some_and(below);
         // Begun: it is completed if R1 holds, else what stands higher is taken back step by step.
         turn.state.intended = Some(if begun { raise.to } else { raise.from });
         if !begun {
             turn.state.raise = None;
         }
-        turn.state.volatile.raise_in_doubt = begun;
         turn.record();
         if begun {
+            turn.state.volatile.raise_in_doubt = true;
+            for (instance, key) in joined {
+                if let Some(reading) = turn.reading(instance) {
+                    turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+                }
+            }
             return;
         }
     }
+    let intended = turn.intended();
     if let Some(lowest) = lowest.filter(|lowest| *lowest < intended && !same(*lowest, intended)) {
         turn.move_to(lowest, Reason::Adopted);
         turn.fall_back_to_stage();

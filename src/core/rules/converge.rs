@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::plan::InstanceIndex;
 use crate::route::{Outcome, Purpose};
-use crate::rules::obstacles;
+use crate::rules::{last_holder, obstacles};
 use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
@@ -16,7 +16,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Orders what is missing.
 pub fn write(turn: &mut Turn) {
-    if !turn.state.volatile.settled {
+    if !turn.state.volatile.settled || !last_holder::may_lower(turn) {
         return;
     }
     let intended = turn.intended();
@@ -27,11 +27,12 @@ pub fn write(turn: &mut Turn) {
         {
             continue;
         }
-        let stands = turn.seen.instances.get(instance).and_then(|seen| seen.reading.as_ref());
-        let rises = stands.is_some_and(|(_, reading)| reading.weight < intended)
-            && turn.pending(instance).is_none_or(|order| order.weight < intended);
-        if !rises {
-            turn.write(instance, intended, Purpose::Retreat);
+        let stands = last_read(turn, instance).unwrap_or(intended);
+        let rises = stands < intended;
+        let raise_on_its_way = turn.pending(instance).is_some_and(|order| order.weight > intended);
+        if !rises || raise_on_its_way {
+            // A retreat raises nobody: what stands lower stays there.
+            turn.write(instance, intended.min(stands), Purpose::Retreat);
         } else if turn.state.raise.is_some_and(|raise| raise.to == intended)
             && obstacles::general(turn).is_empty()
         {
@@ -40,10 +41,10 @@ pub fn write(turn: &mut Turn) {
     }
 }
 
-/// Whether the newest order does not ask for `intended`, or failed a while ago.
+/// Whether the newest order asks for something else than `intended`, or failed a while ago.
 fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> bool {
     let Some(order) = turn.order(instance) else {
-        return turn.reading(instance).is_some_and(|reading| !same(reading.weight, intended));
+        return last_read(turn, instance).is_some_and(|stands| !same(stands, intended));
     };
     match order.outcome {
         Outcome::Failed { at } => turn.is_due(Some(at), RETRY),
@@ -51,4 +52,10 @@ fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> boo
         Outcome::Pending => order.weight > intended,
         Outcome::Done(_) => order.weight != intended,
     }
+}
+
+/// Where an instance stood when it was last read, however long ago.
+fn last_read(turn: &Turn, instance: InstanceIndex) -> Option<Weight> {
+    let (_, reading) = turn.seen.instances.get(instance)?.reading.as_ref()?;
+    Some(reading.weight)
 }

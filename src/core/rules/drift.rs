@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::plan::InstanceIndex;
 use crate::reason::Reason;
 use crate::route::{Outcome, Purpose, Reading};
+use crate::rules::obstacles;
 use crate::state::Halt;
 use crate::turn::{Turn, same};
 
@@ -37,27 +38,40 @@ pub fn correct(turn: &mut Turn) {
         } else if !same(reading.weight, ours.weight) {
             changed(turn, instance, key, reading, &ours);
         } else {
-            turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+            // The weight stays the one that we set, or small steps would add up unseen.
+            let ours = Reading { weight: ours.weight, ..reading.clone() };
+            turn.state.volatile.ours.insert(key.to_owned(), ours);
         }
     }
 }
 
-/// An order that was carried out is what the instance should look like from then on.
-fn remember(turn: &mut Turn, instance: InstanceIndex, key: &str) {
+/// What an order made of an instance is what it should look like from then on. One that failed may
+/// have been carried out all the same, even later: what it would have made is no drift.
+pub fn remember(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     let Some(order) = turn.order(instance) else { return };
-    if let Outcome::Done(done) = &order.outcome
-        && turn.state.volatile.remembered.get(key) != Some(&order.number)
-    {
-        turn.state.volatile.ours.insert(key.to_owned(), done.clone());
+    let new = turn.state.volatile.remembered.get(key) != Some(&order.number);
+    let ours = match &order.outcome {
+        Outcome::Pending => return,
+        Outcome::Done(done) => new.then_some(done),
+        Outcome::Failed { .. } => {
+            turn.reading(instance).filter(|reading| new || same(reading.weight, order.weight))
+        }
+    };
+    if let Some(ours) = ours {
+        turn.state.volatile.ours.insert(key.to_owned(), ours.clone());
         turn.state.volatile.remembered.insert(key.to_owned(), order.number);
     }
 }
 
 /// More servers are up than when the weight was set: the pools' shares are set anew. While a pool
-/// is short of servers the load balancer's own share stands.
+/// is short of servers the load balancer's own share stands, and while R1 forbids a raise too.
 fn servers_came(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Reading, ours: &Reading) {
     let none_lost = reading.legacy_up >= ours.legacy_up && reading.kubernetes_up >= ours.kubernetes_up;
-    if none_lost && !same(reading.weight, ours.weight) {
+    if !none_lost || same(reading.weight, ours.weight) {
+        return;
+    }
+    let rises = reading.weight < turn.intended();
+    if !rises || (turn.is_recorded() && obstacles::general(turn).is_empty()) {
         turn.write(instance, turn.intended(), Purpose::PutBack);
         turn.tell(
             Reason::PutBack,
@@ -69,7 +83,11 @@ fn servers_came(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &R
 fn changed(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Reading, ours: &Reading) {
     let reloaded = reading.boot != ours.boot;
     let (was, is) = (ours.weight, reading.weight);
-    if is > was {
+    let intended = turn.intended();
+    if (is > was && is <= intended) || (is < was && is >= intended) {
+        // Towards where it should stand: our doing or not, there is nothing to undo.
+        turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+    } else if is > was {
         rise(turn, instance, key, reading, ours, reloaded);
     } else if reloaded {
         turn.state.joined.remove(key);

@@ -4,7 +4,7 @@
 use crate::plan::InstanceIndex;
 use crate::reason::Reason;
 use crate::route::{Outcome, Purpose};
-use crate::rules::obstacles::{self, Obstacle};
+use crate::rules::{last_holder, obstacles};
 use crate::turn::{Turn, same};
 
 /// Brings every joining instance a step nearer.
@@ -49,10 +49,12 @@ fn leave_if_below(turn: &mut Turn, instance: InstanceIndex, key: &str) {
 
 fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     let Some(reading) = turn.reading(instance) else { return };
-    if turn.pending(instance).is_some() {
+    let intended = turn.intended();
+    // A raise that has become one too high is not waited for.
+    if turn.pending(instance).is_some_and(|order| order.purpose != Purpose::Raise || order.weight <= intended)
+    {
         return;
     }
-    let intended = turn.intended();
     let arrived = match turn.order(instance) {
         Some(order) if order.weight == intended => {
             matches!(&order.outcome, Outcome::Done(done) if done.setting == reading.setting)
@@ -66,13 +68,16 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
         return;
     }
     let last = turn.order(instance).map(|order| order.at);
-    if !turn.is_due(last, turn.plan.rollback.every) {
+    let lowers = reading.weight > intended || turn.pending(instance).is_some();
+    let follows_a_raise = turn.order(instance).is_some_and(|order| order.purpose == Purpose::Raise);
+    if !(turn.is_due(last, turn.plan.rollback.every) || lowers && follows_a_raise) {
         return;
     }
     let step = turn.plan.rollback.max_step;
-    if reading.weight > intended {
-        turn.write(instance, reading.weight.minus(step).max(intended), Purpose::Retreat);
-    } else if may_rise(turn) {
+    if lowers && last_holder::may_lower(turn) {
+        let to = reading.weight.minus(step).max(intended).min(reading.weight);
+        turn.write(instance, to, Purpose::Retreat);
+    } else if !lowers && may_rise(turn) {
         turn.write(instance, reading.weight.plus(step).min(intended), Purpose::Raise);
     } else {
         return;
@@ -83,7 +88,7 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     }
 }
 
-/// Whether an instance may be raised to where the others stand.
+/// Whether an instance may be raised to where the others stand: the record says where that is.
 fn may_rise(turn: &Turn) -> bool {
-    obstacles::general(turn).iter().all(|obstacle| *obstacle == Obstacle::TargetLowered)
+    turn.is_recorded() && obstacles::general(turn).is_empty()
 }

@@ -5,6 +5,7 @@ pub mod commands;
 pub mod converge;
 pub mod drift;
 pub mod join;
+pub mod last_holder;
 pub mod levels;
 pub mod obstacles;
 pub mod raise;

@@ -38,7 +38,7 @@ pub enum Obstacle {
     Retreating,
     /// A retreat was less than a cooldown ago.
     Cooldown(Time),
-    /// `targetStage` lies below the weight.
+    /// `targetStage` lies below the weight or the stage.
     TargetLowered,
     /// An instance cannot be read or written, or was not read for too long.
     RouteFailing(InstanceIndex),
@@ -81,7 +81,8 @@ pub fn general(turn: &Turn) -> Vec<Obstacle> {
     }
     add(!state.volatile.settled, Obstacle::ReadingRoutes);
     let furthest = plan.stages.get(plan.furthest()).map(|stage| stage.weight);
-    add(furthest.is_some_and(|furthest| turn.intended() > furthest), Obstacle::TargetLowered);
+    let above = furthest.is_some_and(|furthest| turn.intended() > furthest);
+    add(above || state.stage > Some(plan.furthest()), Obstacle::TargetLowered);
     add(seen.others_raising.is_some(), Obstacle::AnotherRaising);
     found
 }

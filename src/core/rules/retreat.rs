@@ -8,8 +8,9 @@ use std::time::Duration;
 use crate::guard::Level;
 use crate::plan::{Plan, RollbackTo};
 use crate::reason::Reason;
+use crate::rules::commands;
 use crate::state::{GuardKey, Retreat, State};
-use crate::turn::Turn;
+use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
 /// How long a retreat counts for the next one's cooldown, and the longest cooldown.
@@ -30,14 +31,19 @@ pub fn brake(turn: &mut Turn) {
 
 fn begin(turn: &mut Turn) {
     let Some(guard) = breached(turn) else { return };
+    forget_unseen_raise(turn);
     let weight = turn.intended();
     if weight == Weight::ZERO {
         return;
     }
     let target = target_below(turn.plan, &turn.state, weight);
-    turn.state.retreats.push_back(turn.now);
+    let now = turn.now;
+    turn.state.retreats.retain(|began| now.since(*began) < DAY);
+    turn.state.retreats.push_back(now);
     turn.state.retreats_ever += 1;
-    turn.state.approved = None;
+    if commands::token_needed(turn) {
+        turn.state.approved = None;
+    }
     turn.tell(
         Reason::GuardRollback,
         format!(
@@ -45,29 +51,41 @@ fn begin(turn: &mut Turn) {
             guard.signal, guard.database
         ),
     );
-    turn.state.retreat = Some(Retreat { target, since: turn.now, guard, arrived: false });
+    turn.state.retreat = Some(Retreat { target, since: now, guard, arrived: false });
+    turn.record();
     step(turn, target);
 }
 
-fn go_on(turn: &mut Turn, retreat: Retreat) {
-    let tripped =
-        |key: &GuardKey| turn.state.guards.get(key).is_some_and(|guard| guard.level != Level::Clear);
-    if !tripped(&retreat.guard) {
+/// A raise that was read back nowhere has not happened: what goes down goes from where it began.
+fn forget_unseen_raise(turn: &mut Turn) {
+    let Some(raise) = turn.state.raise.filter(|raise| raise.to == turn.intended()) else { return };
+    let higher = |weight: Weight| weight > raise.from && !same(weight, raise.from);
+    let seen_higher = turn.seen.instances.iter().any(|seen| {
+        let joined = turn.state.joined.contains(&seen.key);
+        joined && seen.reading.as_ref().is_some_and(|(_, reading)| higher(reading.weight))
+    });
+    if !seen_higher {
+        turn.state.intended = Some(raise.from);
+        turn.fall_back_to_stage();
+    }
+}
+
+fn go_on(turn: &mut Turn, mut retreat: Retreat) {
+    if !tripped(turn, &retreat.guard) || !is_known(turn, &retreat.guard) {
         if let Some(guard) = breached(turn) {
             // Another guard carries the same retreat on.
-            turn.state.retreat = Some(Retreat { guard, ..retreat });
+            retreat.guard = guard;
+            turn.state.retreat = Some(retreat.clone());
+            turn.record();
+        } else if tripped(turn, &retreat.guard) {
+            return;
         } else {
             turn.state.retreat = None;
+            turn.record();
             let weight = turn.intended();
             turn.tell(Reason::RolledBack, format!("the retreat ended at {weight} %, its guard is clear"));
+            return;
         }
-        turn.record();
-        return;
-    }
-    let seen = turn.seen;
-    let Some((_, judgement)) = seen.judgements.iter().find(|(key, _)| *key == retreat.guard) else { return };
-    if judgement.unknown.is_some() {
-        return;
     }
     if !retreat.arrived {
         if turn.is_due(turn.state.last_step, turn.plan.rollback.every) {
@@ -75,18 +93,27 @@ fn go_on(turn: &mut Turn, retreat: Retreat) {
         }
         return;
     }
-    // At the target. Only a breach measured wholly there asks for the next below.
-    let fresh = turn.plan.rollback.every.max(longest_rollback(turn.plan, &retreat.guard));
     let weight = turn.intended();
-    if judgement.rollback && weight > Weight::ZERO && turn.is_due(turn.state.last_step, fresh) {
+    if weight > Weight::ZERO
+        && let Some(guard) = breached_anew(turn)
+    {
         let target = target_below(turn.plan, &turn.state, weight);
         turn.tell(
             Reason::GuardRollback,
             format!("still over the threshold at {weight} %: on towards {target} %"),
         );
-        turn.state.retreat = Some(Retreat { target, arrived: false, ..retreat });
+        turn.state.retreat = Some(Retreat { target, guard, arrived: false, ..retreat });
         step(turn, target);
     }
+}
+
+fn tripped(turn: &Turn, key: &GuardKey) -> bool {
+    turn.state.guards.get(key).is_some_and(|guard| guard.level != Level::Clear)
+}
+
+fn is_known(turn: &Turn, key: &GuardKey) -> bool {
+    let judged = turn.seen.judgements.iter().find(|(known, _)| known == key);
+    judged.is_some_and(|(_, judgement)| judgement.unknown.is_none())
 }
 
 /// The first guard at its rollback level whose data is fresh.
@@ -97,18 +124,47 @@ fn breached(turn: &Turn) -> Option<GuardKey> {
     fresh.map(|(key, _)| key).find(|key| at_rollback(key)).cloned()
 }
 
+/// At a retreat's target: the first guard whose breach was measured wholly there.
+fn breached_anew(turn: &mut Turn) -> Option<GuardKey> {
+    let seen = turn.seen;
+    let over = seen.judgements.iter().filter(|(_, judged)| judged.unknown.is_none() && judged.rollback);
+    over.map(|(key, _)| key)
+        .find(|key| turn.is_due(turn.state.last_step, measured_in(turn.plan, key)))
+        .cloned()
+}
+
+/// The time in which a breach of a guard is measured, at least that of one step.
+fn measured_in(plan: &Plan, key: &GuardKey) -> Duration {
+    let Some(database) = plan.databases.iter().find(|database| database.name == key.database) else {
+        return plan.rollback.every;
+    };
+    let guard = database.guards.iter().find(|guard| guard.signal == key.signal);
+    let within = guard.into_iter().flat_map(|guard| &guard.rollback).map(|condition| condition.within);
+    plan.rollback.every.max(within.max().unwrap_or_default() + database.every)
+}
+
 /// One step of the retreat, with the cooldown that runs from it.
 fn step(turn: &mut Turn, target: Weight) {
-    let to = turn.intended().minus(turn.plan.rollback.max_step).max(target);
-    turn.move_to(to, Reason::GuardRollback);
-    turn.fall_back_to_stage();
-    let now = turn.now;
-    turn.state.retreats.retain(|began| now.since(*began) < DAY);
-    turn.state.cooldown_until = Some(now + cooldown(turn.state.retreats.len()));
-    if let Some(retreat) = turn.state.retreat.as_mut() {
-        retreat.arrived = to == target;
+    let (every, now) = (turn.plan.rollback.every, turn.now);
+    let room = turn.plan.rollback.max_step.minus(fallen(turn, every));
+    if room > Weight::ZERO {
+        // A person may have lowered the weight below the target meanwhile.
+        let to = turn.intended().minus(room).max(target).min(turn.intended());
+        turn.move_to(to, Reason::GuardRollback);
+        turn.fall_back_to_stage();
+        if let Some(retreat) = turn.state.retreat.as_mut() {
+            retreat.arrived = to <= target;
+        }
     }
-    turn.wake(now + turn.plan.rollback.every);
+    turn.state.cooldown_until = Some(now + cooldown(turn.state.retreats.len()));
+    turn.is_due(turn.state.last_step, every);
+}
+
+/// How far the weight has fallen within the last `every`, by whatever: it counts as a part of the
+/// step (a new holder may find what the one before it has just done).
+fn fallen(turn: &Turn, every: Duration) -> Weight {
+    let young = turn.state.history.iter().filter(|step| turn.now.since(step.at) < every);
+    young.fold(Weight::ZERO, |sum, step| sum.plus(step.from.minus(step.to)))
 }
 
 /// The cooldown after the `retreats`-th retreat within a day.
@@ -126,13 +182,6 @@ pub fn target_below(plan: &Plan, state: &State, weight: Weight) -> Weight {
     let proven =
         plan.stages.iter().filter(|stage| stage.weight < weight && state.proven.contains(&stage.name));
     proven.map(|stage| stage.weight).max().unwrap_or_default()
-}
-
-fn longest_rollback(plan: &Plan, key: &GuardKey) -> Duration {
-    let guards = plan.databases.iter().filter(|database| database.name == key.database);
-    let guard = guards.flat_map(|database| &database.guards).find(|guard| guard.signal == key.signal);
-    let within = guard.into_iter().flat_map(|guard| &guard.rollback).map(|condition| condition.within);
-    within.max().unwrap_or_default()
 }
 
 /// Takes the weight back to where a raise began: at once, without cooldown.

@@ -27,7 +27,10 @@ pub fn step(turn: &mut Turn) {
     if !turn.state.volatile.settled || retreating {
         return;
     }
-    let Some((target, reason)) = target(turn) else { return };
+    let Some((target, reason)) = target(turn) else {
+        leave_stage(turn);
+        return;
+    };
     if !turn.is_due(turn.state.last_step, turn.plan.rollback.every) {
         return;
     }
@@ -37,4 +40,14 @@ pub fn step(turn: &mut Turn) {
     turn.fall_back_to_stage();
     turn.tell(reason, format!("walking back from {from} % to {to} %, towards {target} %"));
     turn.wake(turn.now + turn.plan.rollback.every);
+}
+
+/// A stage beyond `targetStage` that has not risen above its weight is left without a write.
+fn leave_stage(turn: &mut Turn) {
+    let held = turn.plan.paused || turn.seen.wishes.hold.is_some();
+    if held || turn.state.stage <= Some(turn.plan.furthest()) {
+        return;
+    }
+    turn.fall_back_to_stage();
+    turn.state.stage = turn.state.stage.min(Some(turn.plan.furthest()));
 }

@@ -92,6 +92,8 @@ impl Failure {
         }
         let said = text(&error.to_string());
         match error.kind() {
+            // So the library says that a packet is shorter than it must be.
+            io::ErrorKind::UnexpectedEof if said.starts_with("can't parse") => Self::Alien { address, said },
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe

@@ -30,7 +30,8 @@ const ROWS: usize = 32;
 
 const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Aborted_connects', \
      'Connection_errors_max_connections', 'Connections', 'Threads_connected', 'Uptime')";
-/// It may be changed while the server runs, and costs little: asked with each sample.
+/// It may be changed while the server runs, and adds 45 us to 210 us (MariaDB 10.11, loopback, not
+/// optimised): asked with each sample.
 const MAXIMUM: &str = "SELECT 'max_connections', @@global.max_connections";
 /// What tells one server from another: MySQL has `server_uuid`; MariaDB `server_uid` (of network
 /// card and port) since 10.11.9, the others before.

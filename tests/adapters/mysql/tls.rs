@@ -28,7 +28,7 @@ async fn a_certificate_by_the_given_authority_is_trusted_by_name_and_by_address(
     for (names, host) in [(["localhost"], "localhost"), (["127.0.0.1"], "127.0.0.1")] {
         let tls = mariadb::Tls::issue(&names);
         let server = server(&tls);
-        let mut source = Source::new(trusting(&server, host, &tls.ca_pem)).unwrap();
+        let mut source = Source::new(trusting(&server, host, &tls.authority)).unwrap();
         assert_eq!(counters(&mut source).await.connected, 1, "{host}");
     }
 }
@@ -39,11 +39,11 @@ async fn a_certificate_that_we_cannot_trust_is_refused_with_the_reason() {
     let server = server(&tls);
     let other = mariadb::Tls::issue(&["localhost"]);
 
-    let error = down(trusting(&server, "localhost", &other.ca_pem)).await;
+    let error = down(trusting(&server, "localhost", &other.authority)).await;
     assert!(error.contains("cannot trust the TLS of localhost:"), "{error}");
     assert!(error.contains("UnknownIssuer") || error.contains("BadSignature"), "{error}");
 
-    let error = down(trusting(&server, "127.0.0.1", &tls.ca_pem)).await;
+    let error = down(trusting(&server, "127.0.0.1", &tls.authority)).await;
     assert!(error.contains("cannot trust the TLS of 127.0.0.1:"), "{error}");
     assert!(error.contains("not valid for name"), "{error}");
 
