@@ -188,8 +188,14 @@ fn every_weight_in_hundredths_is_accepted_and_nothing_finer() {
         assert!(weight.is_valid(&json!(written)), "{text}");
         assert_eq!(Weight::from_percent(written).hundredths(), hundredths);
     }
-    for wrong in [0.005, 33.333, 99.999, -0.01, 100.01] {
+    for wrong in [-0.01, 100.01] {
         assert!(!weight.is_valid(&json!(wrong)), "{wrong}");
+    }
+    for finer in [50.005, 66.333, 99.999] {
+        assert_eq!(
+            wrong(&with(&[("/stages/2/weight", json!(finer))])),
+            [format!("spec.stages[2].weight: {finer} is no multiple of 0.01; write at most two decimals")],
+        );
     }
 }
 
