@@ -118,7 +118,7 @@ fn convert(spec: MigrationPlanSpec) -> (Parsed, Vec<Problem>) {
                 RollbackGoal::Previous => RollbackTo::Previous,
                 RollbackGoal::Zero => RollbackTo::Zero,
             },
-            max_step: Weight::from_percent(spec.rollback.max_step),
+            max_step: reader.weight("spec.rollback.maxStep", spec.rollback.max_step),
             every: reader.duration("spec.rollback.every", &spec.rollback.every),
         },
     };
@@ -164,12 +164,23 @@ impl Reader {
         })
     }
 
+    /// In steps of 0.01. The schema cannot say so: the API server cuts `multipleOf: 0.01` to 0 where
+    /// it meets a whole number, and refuses the definition (seen with 1.36).
+    fn weight(&mut self, field: &str, percent: f64) -> Weight {
+        let weight = Weight::from_percent(percent);
+        if (0.0..=100.0).contains(&percent) && (weight.percent() - percent).abs() > 1e-9 {
+            let reason = format!("{percent} is no multiple of 0.01");
+            self.problems.push(Problem::new(field, reason, "write at most two decimals"));
+        }
+        weight
+    }
+
     fn stage(&mut self, field: &str, stage: &StageSpec) -> Stage {
         Stage {
             name: stage.name.clone(),
-            weight: Weight::from_percent(stage.weight),
+            weight: self.weight(&format!("{field}.weight"), stage.weight),
             ramp: stage.ramp.as_ref().map(|ramp| Ramp {
-                step: Weight::from_percent(ramp.step),
+                step: self.weight(&format!("{field}.ramp.step"), ramp.step),
                 every: self.duration(&format!("{field}.ramp.every"), &ramp.every),
             }),
             soak: stage

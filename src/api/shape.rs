@@ -56,12 +56,12 @@ pub fn port(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub fn weight(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01})
+    json_schema!({"type": "number", "minimum": 0, "maximum": 100})
 }
 
 /// A difference of weights: as a weight, but not nothing.
 pub fn step(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "number", "minimum": 0.01, "maximum": 100, "multipleOf": 0.01})
+    json_schema!({"type": "number", "minimum": 0.01, "maximum": 100})
 }
 
 pub fn level(_: &mut SchemaGenerator) -> Schema {

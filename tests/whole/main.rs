@@ -4,5 +4,6 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod operator;
 mod surge;
 mod traffic;
