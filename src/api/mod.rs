@@ -6,10 +6,12 @@
 pub mod commands;
 pub mod conditions;
 pub mod crd;
+pub mod document;
 pub mod duration;
 pub mod number;
 pub mod parse;
 pub mod problem;
+pub mod rbac;
 pub mod remember;
 pub mod render;
 pub mod restore;

@@ -185,7 +185,7 @@ laws! {
     );
     /// Only the rate has a baseline.
     RELATIVE_IS_A_RATE = new(
-        "self.signal == 'ConnectionRate' || ((!has(self.pause) || !has(self.pause.aboveBaseline)) && \
+        "!(self.signal in ['ConnectionsOfMax', 'FailedConnections']) || ((!has(self.pause) || !has(self.pause.aboveBaseline)) && \
          (!has(self.resume) || !has(self.resume.belowBaseline)))",
         "only ConnectionRate has a baseline",
         "use above and below (percent) for this signal"
@@ -208,7 +208,7 @@ laws! {
     );
     /// Percentages end at 100.
     PERCENT = core(
-        "self.signal == 'ConnectionRate' || ((!has(self.pause) || !has(self.pause.above) || \
+        "!(self.signal in ['ConnectionsOfMax', 'FailedConnections']) || ((!has(self.pause) || !has(self.pause.above) || \
          self.pause.above < 100.0) && (!has(self.rollback) || self.rollback.above < 100.0))",
         "this signal is a percentage, and never lies above 100",
         "give a value below 100"

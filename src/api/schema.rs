@@ -196,7 +196,7 @@ fn described(error: &ValidationError, property: Option<&str>) -> String {
         Some(text) => {
             let sentence = text.split(". ").next().unwrap_or(text).split(".\n").next().unwrap_or(text);
             format!(
-                "it says: {}",
+                "it is: {}",
                 sentence.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.')
             )
         }

@@ -4,6 +4,7 @@
 //! operator with a plan. Stages, then a surge of connections from the Kubernetes side: pause; a
 //! larger one: retreat, step by step; clear; cooldown. It fails if that is not what happens.
 
+use std::io::{IsTerminal as _, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -95,6 +96,7 @@ async fn play(args: &Args) -> Result<()> {
     let mut operator = world.operators.remove(0);
     world.apply_plan(&world.fill(PLAN)).await?;
 
+    let panel = !args.plain && stdout().is_terminal();
     let board = Board::new();
     board.facts().watched = true;
     let story = story::play(&world, &board, async || {
@@ -110,10 +112,14 @@ async fn play(args: &Args) -> Result<()> {
         gone = look::at_traffic(&world, &board) => gone.and_then(|()| bail!("the traffic is not looked at any more")),
         gone = look::at_weights(&world, &board) => gone.and_then(|()| bail!("the weights are not looked at any more")),
         gone = look::at_plan(&world, &board) => gone.and_then(|()| bail!("the plan is not looked at any more")),
-        () = show(&board, args.plain) => bail!("nothing is shown any more"),
+        () = show(&board, panel) => bail!("nothing is shown any more"),
     };
-    for event in &board.facts().events {
-        println!("{}", screen::line(event, screen::size().0));
+    if panel {
+        // The panel is gone by now; what happened stays in the terminal.
+        println!();
+        for event in &board.facts().events {
+            println!("{}", screen::line(event, screen::size().0));
+        }
     }
     let outcome = told.with_context(|| last_words(&operator))?;
     conclude(&outcome)?;
@@ -132,9 +138,9 @@ fn settings() -> Settings {
     }
 }
 
-/// Shows the board for ever: as a panel on a terminal, else as lines.
-async fn show(board: &Board, plain: bool) {
-    let terminal = if plain { None } else { Terminal::open() };
+/// Shows the board for ever: as a panel on the terminal, or as lines.
+async fn show(board: &Board, panel: bool) {
+    let terminal = panel.then(Terminal::open);
     let mut printed = Printed::default();
     loop {
         if let Some(terminal) = &terminal {

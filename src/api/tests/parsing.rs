@@ -114,7 +114,7 @@ fn everything_that_is_wrong_is_told_at_once() {
             "spec.routes[0].haproxy: plain tcp:// beyond loopback lets whoever reaches the port do anything to the \
              load balancer; use tls:// with a client certificate, or unix://, or write insecure: true if the network \
              is trusted",
-            "spec.stages[0].weight: \"much\" is not a number; it says: Kubernetes' share of the traffic in percent, 0 \
+            "spec.stages[0].weight: \"much\" is not a number; it is: Kubernetes' share of the traffic in percent, 0 \
              to 100 in steps of 0.01",
             "spec.stages[1].soak.for: \"2 hours\" is no duration; write for example 500ms, 30s, 5m or 1h30m",
             "spec.stages[2].approvall: there is no such field; did you mean approval?",
@@ -167,7 +167,7 @@ fn what_is_missing_is_named_with_what_it_is_for() {
     assert_eq!(
         wrong(&spec),
         [
-            "spec.databases[0].mysql.credentialsSecret: is missing; it says: The Secret in the plan's namespace with the \
+            "spec.databases[0].mysql.credentialsSecret: is missing; it is: The Secret in the plan's namespace with the \
           keys `username` and `password`"
         ]
     );

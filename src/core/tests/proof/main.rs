@@ -4,3 +4,4 @@
 mod build;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;
+mod samples;
