@@ -164,8 +164,7 @@ impl Reader {
         })
     }
 
-    /// In steps of 0.01. The schema cannot say so: the API server cuts `multipleOf: 0.01` to 0 where
-    /// it meets a whole number, and refuses the definition (seen with 1.36).
+    /// In steps of 0.01.
     fn weight(&mut self, field: &str, percent: f64) -> Weight {
         let weight = Weight::from_percent(percent);
         if (0.0..=100.0).contains(&percent) && (weight.percent() - percent).abs() > 1e-9 {

@@ -11,7 +11,7 @@ use crate::rules::{last_holder, obstacles};
 use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
-/// How long after a failed write the next is tried.
+/// How long after a failed write the same is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Orders what is missing.
@@ -47,7 +47,7 @@ fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> boo
         return last_read(turn, instance).is_some_and(|stands| !same(stands, intended));
     };
     match order.outcome {
-        Outcome::Failed { at } => turn.is_due(Some(at), RETRY),
+        Outcome::Failed { at } => order.weight > intended || turn.is_due(Some(at), RETRY),
         // A write upwards waits until the one before it is answered; one downwards does not.
         Outcome::Pending => order.weight > intended,
         Outcome::Done(_) => order.weight != intended,
