@@ -165,22 +165,27 @@ impl World {
         Ok(Api::namespaced_with(self.cluster.admin_client()?, NAMESPACE, &plan_resource()))
     }
 
-    /// Kubernetes' weight in percent as `HAProxy` has it: the share of the
-    /// weights of its servers that are up.
+    /// Kubernetes' weight in percent as `HAProxy` has it: see [`read_back`].
     pub async fn read_back(&self) -> Result<f64> {
-        let socket = self.haproxy.admin_unix();
-        let path = socket.strip_prefix("unix://").unwrap_or(&socket);
-        let ask = async {
-            let mut stream = UnixStream::connect(path).await?;
-            stream.write_all(b"show stat mail 4 -1\n").await?;
-            let mut answer = String::new();
-            stream.take(LONGEST_ANSWER).read_to_string(&mut answer).await?;
-            anyhow::Ok(answer)
-        };
-        let answer = timeout(ANSWER, ask).await.context("no answer in time").flatten();
-        let answer = answer.with_context(|| format!("ask {socket} for its weights"))?;
-        read_weights(&answer).with_context(|| format!("read the weights out of {answer:?}"))
+        read_back(&self.haproxy).await
     }
+}
+
+/// Kubernetes' weight in percent as an `HAProxy` has it: the share of the weights of its servers
+/// that are up.
+pub async fn read_back(haproxy: &HaProxy) -> Result<f64> {
+    let socket = haproxy.admin_unix();
+    let path = socket.strip_prefix("unix://").unwrap_or(&socket);
+    let ask = async {
+        let mut stream = UnixStream::connect(path).await?;
+        stream.write_all(b"show stat mail 4 -1\n").await?;
+        let mut answer = String::new();
+        stream.take(LONGEST_ANSWER).read_to_string(&mut answer).await?;
+        anyhow::Ok(answer)
+    };
+    let answer = timeout(ANSWER, ask).await.context("no answer in time").flatten();
+    let answer = answer.with_context(|| format!("ask {socket} for its weights"))?;
+    read_weights(&answer).with_context(|| format!("read the weights out of {answer:?}"))
 }
 
 /// A user's way into the database.
@@ -199,7 +204,7 @@ pub fn plan_resource() -> ApiResource {
 }
 
 /// The CRD, the operator's rights, and the service's namespace with its Secret.
-async fn install(cluster: &Cluster) -> Result<()> {
+pub async fn install(cluster: &Cluster) -> Result<()> {
     for file in yaml_files(&Path::new(PACKAGE).join(CRDS))? {
         let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         cluster.apply(&text).await?;

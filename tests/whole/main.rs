@@ -4,6 +4,10 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod alone;
+mod ground;
+mod main_job;
 mod operator;
+mod shared;
 mod surge;
 mod traffic;
