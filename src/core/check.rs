@@ -9,13 +9,13 @@ use crate::plan::{Database, Plan, Stage};
 use crate::weight::Weight;
 
 /// The longest window that a threshold may look back.
-pub const LONGEST_WINDOW: Duration = Duration::from_secs(600);
+pub const LONGEST_WINDOW: Duration = Duration::from_mins(10);
 /// The shortest sampling period.
 pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
 /// The longest sampling period.
-pub const LONGEST_PERIOD: Duration = Duration::from_secs(60);
+pub const LONGEST_PERIOD: Duration = Duration::from_mins(1);
 /// The longest soak: 90 days.
-pub const LONGEST_SOAK: Duration = Duration::from_secs(90 * 24 * 3600);
+pub const LONGEST_SOAK: Duration = Duration::from_hours(90 * 24);
 
 /// Something wrong in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn check(plan: &Plan) -> Vec<Problem> {
     if rollback.max_step == Weight::ZERO {
         found.say("spec.rollback.maxStep", "a retreat in steps of 0 never arrives", "write for example 25");
     }
-    if !(Duration::from_secs(1)..=Duration::from_secs(600)).contains(&rollback.every) {
+    if !(Duration::from_secs(1)..=Duration::from_mins(10)).contains(&rollback.every) {
         found.say(
             "spec.rollback.every",
             format!("{:?} between the steps of a retreat is not within 1s to 10m", rollback.every),
@@ -128,7 +128,7 @@ impl Found {
                     "write for example 5",
                 );
             }
-            if !(Duration::from_secs(1)..=Duration::from_secs(24 * 3600)).contains(&ramp.every) {
+            if !(Duration::from_secs(1)..=Duration::from_hours(24)).contains(&ramp.every) {
                 self.say(
                     format!("{field}.ramp.every"),
                     format!("{:?} between the steps of a ramp is not within 1s to 24h", ramp.every),
@@ -322,3 +322,6 @@ fn measure(condition: &Condition) -> Option<(bool, f64)> {
         Test::Trend(_) | Test::FullWithin(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ pub fn guard(signal: Signal) -> Guard {
             signal,
             pause: vec![
                 unbroken(Test::Above(70.0), 0),
-                unbroken(Test::FullWithin(Duration::from_secs(60)), 3),
+                unbroken(Test::FullWithin(Duration::from_mins(1)), 3),
             ],
             rollback: vec![
                 unbroken(Test::Above(85.0), 3),

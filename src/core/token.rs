@@ -99,12 +99,12 @@ mod tests {
         Plan {
             paused: false,
             target_stage: None,
-            approvals: Default::default(),
+            approvals: std::collections::BTreeSet::default(),
             stages: vec![Stage {
                 name: "half".into(),
                 weight: Weight::from_hundredths(5000),
                 ramp: None,
-                soak: Duration::from_secs(60),
+                soak: Duration::from_mins(1),
                 approval: true,
             }],
             routes: vec![],
