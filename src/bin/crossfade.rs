@@ -1,4 +1,4 @@
-//! The operator's binary, with the commands that need no cluster.
+//! The operator's binary, and the commands that need no cluster.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -24,7 +24,7 @@ use crate::core::reason::Reason;
 use crate::core::route::Reading;
 use crate::core::seen::{Authority, Wishes};
 use crate::core::share::{self, Neighbour};
-use crate::core::state::State;
+use crate::core::state::{GuardKey, State};
 use crate::core::time::Time;
 use crate::serve::metrics::{Metrics, PlanLabels};
 
@@ -90,6 +90,20 @@ pub struct Links {
     pub endpoints: BTreeSet<String>,
 }
 
+/// What a plan starts with. Only plan and links count for one that runs already.
+pub struct Start {
+    /// The plan.
+    pub plan: Plan,
+    /// What its status remembers.
+    pub state: State,
+    /// The baselines that its status remembers.
+    pub baselines: Vec<(GuardKey, f64)>,
+    /// What connects it to the world.
+    pub links: Links,
+    /// Wakes its recorder.
+    pub recorder: Arc<Notify>,
+}
+
 /// A plan that runs.
 pub struct Entry {
     /// The engine.
@@ -137,31 +151,24 @@ impl Fleet {
 
     /// When the next plan wants to decide again by itself.
     pub fn deadline(&self) -> Option<Time> {
+        if self.stopped {
+            return None;
+        }
         self.plans.values().filter_map(|entry| entry.deadline).min()
     }
 
-    /// Starts or changes a plan. `state` counts only for one that was not running.
-    pub fn put(
-        &mut self,
-        key: &PlanKey,
-        plan: Plan,
-        state: State,
-        links: Links,
-        recorder: &Arc<Notify>,
-        now: Time,
-    ) {
+    /// Starts or changes a plan.
+    pub fn put(&mut self, key: &PlanKey, start: Start, now: Time) {
+        let Start { plan, state, baselines, links, recorder } = start;
         if let Some(entry) = self.plans.get_mut(key) {
             entry.engine.set_plan(plan, now);
             entry.links = links;
         } else {
-            let entry = Entry {
-                engine: Engine::new(plan, state, now),
-                links,
-                recorder: recorder.clone(),
-                wanted: None,
-                taken_over: None,
-                deadline: None,
-            };
+            let mut engine = Engine::new(plan, state, now);
+            for (guard, value) in &baselines {
+                engine.seed_baseline(guard, *value);
+            }
+            let entry = Entry { engine, links, recorder, wanted: None, taken_over: None, deadline: None };
             self.plans.insert(key.clone(), entry);
         }
         self.settle([key.clone()], now, Instant::now());

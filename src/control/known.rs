@@ -9,10 +9,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::hands;
-use super::recorder::Desk;
+use super::recorder::{Desk, Verdict};
 use super::resolve::{Candidate, Rejection};
 use super::wire::Wiring;
 use crate::api::restore;
+use crate::core::reason::Reason;
+use crate::core::report::Condition;
 
 /// A spec in force, with what runs for it.
 pub struct Running {
@@ -62,8 +64,16 @@ impl Known {
     pub fn new(uid: String, object: &DynamicObject) -> Self {
         let status = object.data.get("status").cloned();
         let accepted = status.as_ref().and_then(restore::accepted).and_then(|accepted| {
-            // What was accepted once may be refused by a newer version: then there is none.
-            Candidate::read(&Arc::new(accepted.spec), accepted.generation).ok()
+            let read = Candidate::read(&Arc::new(accepted.spec), accepted.generation);
+            // A newer version may refuse what an older one accepted.
+            read.inspect_err(|rejection| {
+                tracing::warn!(
+                    uid,
+                    why = rejection.message,
+                    "the spec accepted last cannot be used any more"
+                );
+            })
+            .ok()
         });
         let created = object.metadata.creation_timestamp.as_ref();
         Self {
@@ -71,10 +81,7 @@ impl Known {
             created: created.map_or(i64::MAX, |time| time.0.as_second()),
             generation: 0,
             annotations: BTreeMap::new(),
-            newest: Err(Rejection {
-                reason: crate::core::reason::Reason::InvalidSpec,
-                message: String::new(),
-            }),
+            newest: Err(Rejection { reason: Reason::InvalidSpec, message: String::new() }),
             accepted,
             status,
             running: None,
@@ -85,6 +92,25 @@ impl Known {
             desk: Arc::default(),
             stop: CancellationToken::new(),
             raw: None,
+        }
+    }
+
+    /// What `Accepted` says.
+    pub fn verdict(&self) -> Verdict {
+        let running = self.running.as_ref().map(|running| &running.candidate);
+        let (status, reason, message) = match (&self.rejection, running) {
+            (None, _) => (true, Reason::Accepted, "the spec is in force".to_owned()),
+            (Some(Rejection { reason, message }), Some(Candidate { generation, .. })) => {
+                (false, *reason, format!("{message}\nThe spec of generation {generation} stays in force."))
+            }
+            (Some(Rejection { reason, message }), None) => {
+                (false, *reason, format!("{message}\nNothing guards this plan until then."))
+            }
+        };
+        Verdict {
+            generation: self.generation,
+            condition: Condition { kind: "Accepted", status, reason, message },
+            accepted: running.map(|candidate| (candidate.raw.clone(), candidate.generation)),
         }
     }
 

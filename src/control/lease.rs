@@ -10,7 +10,7 @@ use kube::api::{Api, PostParams};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{self, Failure};
-use super::operator::Operator;
+use super::operator::{self, Operator};
 use crate::core::lease::{Answer, Found, Lease, Next, Record, Standing, Times};
 
 /// How long the process waits for the confirmation that the lease was released.
@@ -37,7 +37,7 @@ pub async fn keep(
                 () = stop.cancelled() => {}
             }
         } else {
-            let answer = keeper.carry_out(&next).await;
+            let answer = keeper.carry_out_and_tell(&next, &lease).await;
             lease.answer(answer, now, keeper.operator.clock.now());
         }
     }
@@ -62,8 +62,20 @@ struct Keeper {
 
 impl Keeper {
     fn tell(&self, lease: &Lease) {
-        let standing = lease.standing(self.operator.clock.now());
-        self.operator.stand(standing, lease.holder().unwrap_or_default());
+        self.operator.stand(lease);
+    }
+
+    /// Carries a request out, and tells the engines should the claim end meanwhile.
+    async fn carry_out_and_tell(&self, next: &Next, lease: &Lease) -> Answer {
+        let mut request = std::pin::pin!(self.carry_out(next));
+        loop {
+            let change = lease.changes_at(self.operator.clock.now());
+            let change = change.map(|change| self.operator.clock.instant(change));
+            tokio::select! {
+                answer = &mut request => return answer,
+                () = operator::at(change) => self.tell(lease),
+            }
+        }
     }
 
     async fn carry_out(&self, next: &Next) -> Answer {
@@ -80,13 +92,19 @@ impl Keeper {
                     None => client::ask(self.api.create(&params, &object)).await,
                 };
                 match written {
-                    Ok(object) => return Answer::Written(found_in(object)),
+                    Ok(object) => {
+                        self.operator.health.lease_answered();
+                        return Answer::Written(found_in(object));
+                    }
                     Err(failure) => Err(failure),
                 }
             }
         };
         match result {
-            Ok(found) => Answer::Read(found),
+            Ok(found) => {
+                self.operator.health.lease_answered();
+                Answer::Read(found)
+            }
             Err(failure) => {
                 tracing::debug!(lease = self.name, %failure, "lease request failed");
                 match failure {

@@ -15,7 +15,7 @@ use super::lease;
 use super::reconcile::Refused;
 use super::teller::Teller;
 use crate::core::fence::{Permit, permit};
-use crate::core::lease::Standing;
+use crate::core::lease::{Lease, Standing};
 use crate::core::route::Purpose;
 use crate::core::time::Time;
 use crate::serve::health::Health;
@@ -37,8 +37,11 @@ pub struct Operator {
     /// Tells people.
     pub teller: Teller,
     fleet: Mutex<Fleet>,
-    /// What this replica may do, as last confirmed; checked for every write.
-    standing: Mutex<(Standing, String)>,
+    /// The lease as last confirmed; asked anew for every write, so that not even a moment passes
+    /// between the end of a claim and the end of the right to write.
+    lease: Mutex<Option<Lease>>,
+    /// What the engines were last told.
+    told: Mutex<(Standing, String)>,
     /// A plan wants to decide earlier than the ticker knows.
     earlier: Notify,
     refused: Sender<Refused>,
@@ -54,7 +57,8 @@ impl Operator {
             health,
             crew: Crew::default(),
             teller,
-            standing: Mutex::default(),
+            lease: Mutex::default(),
+            told: Mutex::default(),
             earlier: Notify::new(),
             refused,
         }
@@ -62,7 +66,7 @@ impl Operator {
 
     /// Does something with the plans, now. It must not wait for anything.
     pub fn fleet<T>(&self, act: impl FnOnce(&mut Fleet, Time) -> T) -> T {
-        let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fleet = lock(&self.fleet);
         let before = fleet.deadline();
         let done = act(&mut fleet, self.clock.now());
         let after = fleet.deadline();
@@ -73,11 +77,13 @@ impl Operator {
         done
     }
 
-    /// Takes what this replica may do, and who holds the lease.
-    pub fn stand(&self, standing: Standing, holder: &str) {
-        let mut known = self.known_standing();
-        let (before, before_holder) = std::mem::replace(&mut *known, (standing, holder.to_owned()));
-        drop(known);
+    /// Takes the lease as it is confirmed now, and tells the engines what this replica may do.
+    pub fn stand(&self, lease: &Lease) {
+        *lock(&self.lease) = Some(lease.clone());
+        let standing = lease.standing(self.clock.now());
+        let holder = lease.holder().unwrap_or_default();
+        let (before, before_holder) =
+            std::mem::replace(&mut *lock(&self.told), (standing, holder.to_owned()));
         let (word, epoch) = (lease::word(standing), epoch(standing));
         if lease::word(before) != word || self::epoch(before) != epoch {
             tracing::info!(standing = word, epoch, holder, "what this replica may do changed");
@@ -90,9 +96,9 @@ impl Operator {
         }
     }
 
-    /// What this replica may do, as last confirmed.
+    /// What this replica may do now.
     pub fn standing(&self) -> Standing {
-        self.known_standing().0
+        lock(&self.lease).as_ref().map(|lease| lease.standing(self.clock.now())).unwrap_or_default()
     }
 
     /// Whether a write of `purpose` decided under `epoch` may be made now.
@@ -147,10 +153,10 @@ impl Operator {
             })
             .collect()
     }
+}
 
-    fn known_standing(&self) -> MutexGuard<'_, (Standing, String)> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The epoch of the claim, if there is one.
@@ -161,7 +167,8 @@ pub const fn epoch(standing: Standing) -> Option<u64> {
     }
 }
 
-async fn at(deadline: Option<tokio::time::Instant>) {
+/// Sleeps until then; for ever without a time.
+pub async fn at(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -15,17 +15,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::Clients;
-use super::fleet::{DatabaseId, Links, PlanKey};
+use super::fleet::{DatabaseId, Links, PlanKey, Start};
 use super::hands::Hands;
 use super::known::{Known, Running};
-use super::operator::Operator;
-use super::recorder::{Recorder, Verdict};
+use super::operator::{self, Operator};
+use super::recorder::Recorder;
 use super::resolve::{Candidate, Rejection, Resolution, resolve};
+use super::warm;
 use super::watch::{self, Change};
 use super::wire::Wiring;
 use crate::api::{commands, restore};
 use crate::core::reason::Reason;
-use crate::core::report::Condition;
 use crate::core::seen::Wishes;
 use crate::core::share::{self, Claim};
 
@@ -118,7 +118,7 @@ impl Reconciler {
                 },
                 Some((key, ticket, resolution)) = self.lookups.next() => self.apply(&key, ticket, resolution),
                 Some(refused) = refused.recv() => self.reread(&refused),
-                () = sleep_until(retry) => self.retry(),
+                () = operator::at(retry) => self.retry(),
             }
         }
         let Self { hands, recorders, plans, .. } = self;
@@ -253,6 +253,7 @@ impl Reconciler {
         if let Some((candidate, wiring)) = run
             && let Err(why) = self.start(key, candidate, &wiring)
         {
+            self.operator.fleet(|fleet, now| fleet.remove(key, now));
             rejection.get_or_insert(Rejection { reason: Reason::InvalidSpec, message: why });
         }
         let Some(known) = self.plans.get_mut(key) else { return };
@@ -264,7 +265,7 @@ impl Reconciler {
             }
         }
         known.rejection = rejection;
-        known.desk.leave(verdict(known));
+        known.desk.leave(known.verdict());
         self.wish(key);
     }
 
@@ -289,7 +290,7 @@ impl Reconciler {
         )?;
         let links_of_lanes = lanes.iter().map(super::hands::Running::handle).collect();
         known.running = Some(Running { candidate: candidate.clone(), wiring: wiring.clone(), lanes });
-        let wake = known.desk.wake.clone();
+        let recorder = known.desk.wake.clone();
         self.hands.sample(&self.wanted())?;
         let databases = wiring
             .databases
@@ -302,7 +303,9 @@ impl Reconciler {
         for problem in problems {
             tracing::warn!(plan = %key, %problem, "a part of the status cannot be read");
         }
-        self.operator.fleet(|fleet, now| fleet.put(key, plan, state, links, &wake, now));
+        let baselines = warm::baselines(&status, jiff::Timestamp::now());
+        let start = Start { plan, state, baselines, links, recorder };
+        self.operator.fleet(|fleet, now| fleet.put(key, start, now));
         self.relink();
         Ok(())
     }
@@ -363,27 +366,5 @@ impl Reconciler {
         for key in &due {
             self.consider(key);
         }
-    }
-}
-
-fn verdict(known: &Known) -> Verdict {
-    let (status, reason, message) = match &known.rejection {
-        None => (true, Reason::Accepted, "the spec is in force".to_owned()),
-        Some(Rejection { reason, message }) => (false, *reason, message.clone()),
-    };
-    Verdict {
-        generation: known.generation,
-        condition: Condition { kind: "Accepted", status, reason, message },
-        accepted: known
-            .running
-            .as_ref()
-            .map(|running| (running.candidate.raw.clone(), running.candidate.generation)),
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

@@ -101,6 +101,7 @@ impl Recorder {
         let mut stored = None;
         let mut wait = COMPARE;
         let mut retry = RETRY[0];
+        let mut told = None;
         loop {
             let asked = tokio::select! {
                 () = stop.cancelled() => false,
@@ -108,9 +109,12 @@ impl Recorder {
                 () = tokio::time::sleep(wait) => true,
             };
             match self.step(&mut stored).await {
-                Ok(()) => (wait, retry) = (COMPARE, RETRY[0]),
+                Ok(()) => (wait, retry, told) = (COMPARE, RETRY[0], None),
                 Err(failure) => {
-                    tracing::debug!(plan = %self.plan, %failure, "the status is not stored yet");
+                    if told.as_ref() != Some(&failure) {
+                        tracing::warn!(plan = %self.plan, %failure, "the status is not stored yet");
+                        told = Some(failure.clone());
+                    }
                     stored = stored.filter(|_| !matches!(failure, Failure::Conflict));
                     (wait, retry) = (retry, (retry * 2).min(RETRY[1]));
                 }

@@ -1,5 +1,8 @@
 //! What is normal for a signal: the median of its 10 s means over the last 15 minutes, the last
 //! minute left out.
+//!
+//! Only time that was watched counts: while its guard is tripped, the database is down or full, or
+//! samples are missing, a baseline neither moves nor ages.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,14 +23,25 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 /// The baseline of one signal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Baseline {
-    means: VecDeque<(Time, f64)>,
+    /// The 10 s means, for the median.
+    means: Window,
+    /// The values themselves (1 s means, or single values that cover more), for their spread.
+    values: Window,
     sum: f64,
     covered: Duration,
-    began: Option<Time>,
+    learned: Duration,
     seed: Option<f64>,
     median: Option<f64>,
     deviation: f64,
-    frozen: Option<f64>,
+    frozen: Frozen,
+}
+
+/// Whether a baseline moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Frozen {
+    #[default]
+    No,
+    At(Option<f64>),
 }
 
 impl Baseline {
@@ -36,62 +50,100 @@ impl Baseline {
         self.seed = Some(value);
     }
 
-    /// Holds the baseline while a guard is tripped; `None` lets it move again.
+    /// Holds the baseline at `value` while a guard is tripped, or at nothing if none was known.
     pub fn freeze(&mut self, value: Option<f64>) {
-        self.frozen = value;
+        self.frozen = Frozen::At(value);
     }
 
-    /// Takes in a value that covers `covers` up to `at`. Nothing is learned while frozen.
-    pub fn push(&mut self, at: Time, covers: Duration, value: f64) {
-        if self.frozen.is_some() {
+    /// Lets the baseline move again.
+    pub fn thaw(&mut self) {
+        self.frozen = Frozen::No;
+    }
+
+    /// Takes in a value that covers `covers`. Nothing is learned while frozen.
+    pub fn push(&mut self, covers: Duration, value: f64) {
+        if self.frozen != Frozen::No {
             return;
         }
-        self.began.get_or_insert(at - covers);
+        self.values.push(covers, value);
+        self.learned = self.learned.saturating_add(covers);
         self.sum += value * covers.as_secs_f64();
         self.covered += covers;
         // Half a sample short still counts: ten samples of 0.999 s are ten seconds.
         if self.covered + covers / 2 < MEAN {
             return;
         }
-        self.means.push_back((at, self.sum / self.covered.as_secs_f64()));
+        self.means.push(self.covered, self.sum / self.covered.as_secs_f64());
         self.sum = 0.0;
         self.covered = Duration::ZERO;
-        while self.means.front().is_some_and(|(end, _)| at.since(*end) > WINDOW + YOUNG) {
-            self.means.pop_front();
-        }
-        self.settle(at);
-    }
-
-    fn settle(&mut self, now: Time) {
-        let old = |end: &Time| now.since(*end) >= YOUNG;
-        let mut values: Vec<f64> =
-            self.means.iter().filter(|(end, _)| old(end)).map(|(_, mean)| *mean).collect();
-        self.median = median(&mut values);
-        if let Some(middle) = self.median {
-            let mut away: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
-            self.deviation = median(&mut away).unwrap_or(0.0) * MAD_TO_SIGMA;
+        self.median = median(&mut self.means.old());
+        let mut values = self.values.old();
+        if let Some(middle) = median(&mut values) {
+            for value in &mut values {
+                *value = (*value - middle).abs();
+            }
+            self.deviation = median(&mut values).unwrap_or(0.0) * MAD_TO_SIGMA;
         }
     }
 
     /// The baseline B; `None` until 15 minutes are learned or a seed is known.
-    pub fn value(&self, now: Time) -> Option<f64> {
-        let learned = self.median.filter(|_| self.learned_at(now) <= now);
-        self.frozen.or(learned).or(self.seed)
+    pub fn value(&self) -> Option<f64> {
+        let learned = self.median.filter(|_| self.learned >= WINDOW);
+        match self.frozen {
+            Frozen::At(value) => value,
+            Frozen::No => learned.or(self.seed),
+        }
     }
 
     /// The median of what was seen so far, however little.
     pub fn so_far(&self) -> Option<f64> {
-        self.frozen.or(self.median).or(self.seed)
+        match self.frozen {
+            Frozen::At(value) => value,
+            Frozen::No => self.value().or(self.median),
+        }
     }
 
-    /// When a baseline is or was learned, seeds aside.
+    /// When a baseline is learned at the soonest, seeds aside.
     pub fn learned_at(&self, now: Time) -> Time {
-        self.began.unwrap_or(now) + WINDOW
+        now + WINDOW.saturating_sub(self.learned)
     }
 
-    /// The spread of the means around their median, as a standard deviation.
+    /// The spread of the values around their median, as a standard deviation.
     pub fn deviation(&self) -> f64 {
         self.deviation
+    }
+}
+
+/// Values with the time that each covers, over the last 15 minutes of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Window {
+    values: VecDeque<(Duration, f64)>,
+    covered: Duration,
+}
+
+impl Window {
+    fn push(&mut self, covers: Duration, value: f64) {
+        self.values.push_back((covers, value));
+        self.covered += covers;
+        while let Some((oldest, _)) = self.values.front() {
+            let without = self.covered.saturating_sub(*oldest);
+            if without < WINDOW {
+                break;
+            }
+            self.covered = without;
+            self.values.pop_front();
+        }
+    }
+
+    /// The values that are not too young.
+    fn old(&self) -> Vec<f64> {
+        let mut age = Duration::ZERO;
+        let newest_first = self.values.iter().rev().skip_while(|(covers, _)| {
+            let young = age < YOUNG;
+            age += *covers;
+            young
+        });
+        newest_first.map(|(_, value)| *value).collect()
     }
 }
 

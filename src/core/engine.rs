@@ -108,8 +108,13 @@ impl Engine {
         }
         for (key, tripped) in &self.state.guards {
             if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| *name == key.database) {
-                let frozen = tripped.baseline.filter(|_| tripped.level != Level::Clear);
-                watch.baseline(key.signal).freeze(frozen);
+                // If none was known, or a new normal is being learned, it is learned on.
+                let baseline = watch.baseline(key.signal);
+                if tripped.level != Level::Clear && tripped.baseline.is_some() {
+                    baseline.freeze(tripped.baseline);
+                } else {
+                    baseline.thaw();
+                }
             }
         }
         self.revision += 1;
@@ -204,7 +209,8 @@ impl Engine {
         let Decision { state, mut actions, again } =
             decide(&self.plan, std::mem::take(&mut self.state), &self.seen, now);
         self.state = state;
-        self.again = again;
+        let unwatched = self.watches.iter().filter_map(|(_, watch)| watch.changes_at(now)).min();
+        self.again = [again, unwatched].into_iter().flatten().min();
         for action in &mut actions {
             match action {
                 Action::Write { instance, number, weight, purpose } => {
@@ -260,9 +266,11 @@ impl Engine {
             let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| *name == key.database) else {
                 continue;
             };
-            watch.baseline(key.signal).freeze(after.baseline);
             if after.level == Level::Clear {
+                watch.baseline(key.signal).thaw();
                 watch.restart_trend(key.signal);
+            } else {
+                watch.baseline(key.signal).freeze(after.baseline);
             }
         }
     }

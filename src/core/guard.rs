@@ -153,6 +153,14 @@ pub struct Judgement {
     pub resume: bool,
 }
 
+impl Judgement {
+    /// Whether the data says nothing at all. While a baseline is being learned the tests that need
+    /// none work.
+    pub const fn is_blind(&self) -> bool {
+        matches!(self.unknown, Some(Unknown::Stale { .. } | Unknown::Down { .. } | Unknown::Returning { .. }))
+    }
+}
+
 /// Why a guard's data says nothing: never clear, never a breach (R5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unknown {

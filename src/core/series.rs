@@ -15,6 +15,8 @@ const RELATIVE_VALUES: u32 = 3;
 const SLOPE: (Duration, f64) = (Duration::from_secs(10), 50.0);
 /// The trend S: how far one value may count, what each second takes off, the most it reaches.
 const TREND: (f64, f64, f64) = (5.0, 1.5, 40.0);
+/// One part in so many of the time that a condition must hold is left to the sampler's jitter.
+const JITTER: u32 = 8;
 
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,8 +57,11 @@ impl Series {
         if covered + point.covers / 2 >= Duration::from_secs(1) {
             let mean = mean(&self.bucket, covered);
             self.bucket.clear();
-            self.advance_trend(mean);
-            self.baseline.push(mean.at, mean.covers, mean.value);
+            // Of a full database a low value proves nothing (R6), nor is it normal.
+            if !mean.saturated {
+                self.advance_trend(&mean);
+                self.baseline.push(mean.covers, mean.value);
+            }
             self.means.push_back(mean);
         }
         let old =
@@ -74,15 +79,21 @@ impl Series {
         self.trend = 0.0;
     }
 
+    /// Forgets what is normal; the recent values stay.
+    pub fn relearn(&mut self) {
+        self.baseline = Baseline::default();
+        self.restart_trend();
+    }
+
     /// The newest value.
     pub fn newest(&self) -> Option<&Point> {
         self.points.back().map(|(point, _)| point)
     }
 
     /// Whether `condition` holds at the newest value. A relative one without baseline does not.
-    pub fn holds(&self, condition: &Condition, now: Time) -> bool {
+    pub fn holds(&self, condition: &Condition) -> bool {
         let floored = |baseline: f64| baseline.max(FLOOR);
-        let base = self.baseline.value(now).map(floored);
+        let base = self.baseline.value().map(floored);
         match condition.test {
             Test::Above(limit) => self.lasts(condition, |point, _| point.value > limit),
             Test::Below(limit) => self.lasts(condition, |point, _| point.value < limit && !point.saturated),
@@ -120,9 +131,9 @@ impl Series {
     }
 
     /// CUSUM: the sum of how far each mean lies above normal, in standard deviations.
-    fn advance_trend(&mut self, mean: Point) {
+    fn advance_trend(&mut self, mean: &Point) {
         let (clip, forget, most) = TREND;
-        let Some(base) = self.baseline.value(mean.at).map(|base| base.max(FLOOR)) else { return };
+        let Some(base) = self.baseline.value().map(|base| base.max(FLOOR)) else { return };
         let sigma = (0.15 * base).max(base.sqrt()).max(self.baseline.deviation());
         let deviation = ((mean.value - base) / sigma).clamp(-clip, clip);
         self.trend = (self.trend + deviation - forget).clamp(0.0, most);
@@ -161,7 +172,7 @@ impl Series {
 
 /// Whether values that pass cover at least `lasting` of the last `within`, newest first.
 ///
-/// Half a value short still counts: three samples taken at 0.99 s are three seconds.
+/// A little short still counts, at most half a value: three samples taken at 0.95 s are three seconds.
 fn holds_long_enough<'a>(
     tested: impl Iterator<Item = (&'a Point, bool)>,
     lasting: Duration,
@@ -170,8 +181,9 @@ fn holds_long_enough<'a>(
 ) -> bool {
     let mut tested = tested.peekable();
     let Some((newest, _)) = tested.peek() else { return false };
-    let (end, slack) = (newest.at, newest.covers / 2);
+    let end = newest.at;
     let lasting = lasting.max(newest.covers * least);
+    let slack = (newest.covers / 2).min(lasting / JITTER);
     let window = within.max(lasting);
     let mut held = Duration::ZERO;
     for (point, passes) in tested {
@@ -183,7 +195,7 @@ fn holds_long_enough<'a>(
             held += point.covers.min(window.saturating_sub(age));
         }
     }
-    held + slack.min(lasting / 2) >= lasting
+    held + slack >= lasting
 }
 
 fn mean(points: &[Point], covered: Duration) -> Point {

@@ -66,8 +66,12 @@ impl Watch {
     }
 
     fn take(&mut self, sample: &Sample) {
-        let covers = self.newest.map_or(self.every, |newest| sample.at.since(newest));
-        let covers = covers.min(self.every * STALE_PERIODS);
+        if self.newest.is_some_and(|newest| sample.at <= newest) {
+            return;
+        }
+        // A sample stands for the time since the one before, unless that time was unknown.
+        let gap = self.newest.map(|newest| sample.at.since(newest));
+        let covers = gap.filter(|gap| *gap <= self.every * STALE_PERIODS).unwrap_or(self.every);
         self.newest = Some(sample.at);
         if self.returning.is_some() {
             return;
@@ -102,9 +106,7 @@ impl Watch {
 
     /// Forgets what is normal and learns it anew.
     pub fn relearn(&mut self) {
-        for series in self.series.values_mut() {
-            *series = Series::default();
-        }
+        self.series.values_mut().for_each(Series::relearn);
     }
 
     /// What the samples say of `guard` now.
@@ -113,19 +115,30 @@ impl Watch {
         let newest = series.and_then(Series::newest);
         let value = newest.map(|point| point.value);
         let frozen = tripped.baseline.filter(|_| tripped.level != Level::Clear);
-        let baseline = frozen.or_else(|| series.and_then(|series| series.baseline.value(now)));
+        let baseline = frozen.or_else(|| series.and_then(|series| normal(guard.signal, &series.baseline)));
         let unknown = self.unknown(guard, series, now);
-        let Some(series) = series.filter(|_| unknown.is_none()) else {
-            return Judgement { value, baseline, unknown, pause: false, rollback: false, resume: false };
-        };
+        let blind = Judgement { value, baseline, unknown, ..Judgement::default() };
+        let Some(series) = series.filter(|_| !blind.is_blind()) else { return blind };
         Judgement {
-            value,
-            baseline,
-            unknown,
-            pause: guard.pause.iter().any(|condition| series.holds(condition, now)),
-            rollback: guard.rollback.iter().any(|condition| series.holds(condition, now)),
-            resume: series.holds(&guard.resume, now),
+            pause: guard.pause.iter().any(|condition| series.holds(condition)),
+            rollback: guard.rollback.iter().any(|condition| series.holds(condition)),
+            resume: series.holds(&guard.resume),
+            ..blind
         }
+    }
+
+    /// When its data becomes unknown, or known again, if nothing is observed before.
+    pub fn changes_at(&self, now: Time) -> Option<Time> {
+        if self.down.is_some() {
+            return None;
+        }
+        let newest = self.series.values().filter_map(Series::newest).map(|point| point.at);
+        let stale = newest.chain([self.began]).map(|at| at + self.stale_after() + Duration::from_millis(1));
+        stale.chain(self.returning).filter(|at| *at > now).min()
+    }
+
+    fn stale_after(&self) -> Duration {
+        (self.every * STALE_PERIODS).max(STALE_AT_LEAST)
     }
 
     fn unknown(&self, guard: &Guard, series: Option<&Series>, now: Time) -> Option<Unknown> {
@@ -136,11 +149,19 @@ impl Watch {
             return Some(Unknown::Returning { until });
         }
         let newest = series.and_then(Series::newest).map_or(self.began, |point| point.at);
-        let stale = now.since(newest) > (self.every * STALE_PERIODS).max(STALE_AT_LEAST);
+        let stale = now.since(newest) > self.stale_after();
         let Some(series) = series.filter(|series| !stale && series.newest().is_some()) else {
             return Some(Unknown::Stale { since: newest });
         };
-        let learned = !guard.is_relative() || series.baseline.value(now).is_some();
+        let learned = !guard.is_relative() || series.baseline.value().is_some();
         (!learned).then(|| Unknown::Learning { until: series.baseline.learned_at(now) })
+    }
+}
+
+/// What a signal's tests compare with: failures with whatever was seen so far.
+fn normal(signal: Signal, baseline: &Baseline) -> Option<f64> {
+    match signal {
+        Signal::FailedConnections => Some(baseline.so_far().unwrap_or(0.0)),
+        Signal::ConnectionRate | Signal::ConnectionsOfMax => baseline.value(),
     }
 }

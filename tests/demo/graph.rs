@@ -1,8 +1,11 @@
 //! Bars made of characters: one column a second, eight steps a row.
 //!
-//! Pure: figures in, lines out. It knows nothing of what they mean.
+//! Figures in, lines out. It knows nothing of what they mean.
 
+use std::env;
 use std::fmt::Write as _;
+use std::io::{IsTerminal as _, stdout};
+use std::sync::LazyLock;
 
 /// A colour of the terminal's 256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +27,18 @@ pub const QUIET: Colour = Colour(243);
 const STEPS: usize = 8;
 const BLOCKS: [char; STEPS + 1] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
+/// Whether colours are wanted: on a terminal, unless `NO_COLOR` is set.
+static COLOURED: LazyLock<bool> =
+    LazyLock::new(|| cfg!(test) || stdout().is_terminal() && env::var_os("NO_COLOR").is_none());
+
 /// Text in a colour.
 pub fn paint(colour: Colour, text: &str) -> String {
-    format!("\x1b[38;5;{}m{text}\x1b[0m", colour.0)
+    if *COLOURED { format!("\x1b[38;5;{}m{text}\x1b[0m", colour.0) } else { text.to_owned() }
 }
 
 /// Text in bold.
 pub fn bold(text: &str) -> String {
-    format!("\x1b[1m{text}\x1b[0m")
+    if *COLOURED { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// A column: parts that stand on each other, from the bottom up.
@@ -108,7 +115,7 @@ fn cell(column: &Column, row: usize, top: f64, rows: usize) -> Option<String> {
     }
     let (filled, colour) = below?;
     let mut text = String::new();
-    if let Some(Colour(above)) = above {
+    if let Some(Colour(above)) = above.filter(|_| *COLOURED) {
         // Writing to a string does not fail.
         write!(text, "\x1b[48;5;{above}m").ok();
     }

@@ -4,6 +4,8 @@
 //! operator with a plan. Stages, then a surge of connections from the Kubernetes side: pause; a
 //! larger one: retreat, step by step; clear; cooldown. It fails if that is not what happens.
 
+use std::io::{IsTerminal as _, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -95,6 +97,7 @@ async fn play(args: &Args) -> Result<()> {
     let mut operator = world.operators.remove(0);
     world.apply_plan(&world.fill(PLAN)).await?;
 
+    let panel = !args.plain && stdout().is_terminal();
     let board = Board::new();
     board.facts().watched = true;
     let story = story::play(&world, &board, async || {
@@ -110,10 +113,14 @@ async fn play(args: &Args) -> Result<()> {
         gone = look::at_traffic(&world, &board) => gone.and_then(|()| bail!("the traffic is not looked at any more")),
         gone = look::at_weights(&world, &board) => gone.and_then(|()| bail!("the weights are not looked at any more")),
         gone = look::at_plan(&world, &board) => gone.and_then(|()| bail!("the plan is not looked at any more")),
-        () = show(&board, args.plain) => bail!("nothing is shown any more"),
+        () = show(&board, panel) => bail!("nothing is shown any more"),
     };
-    for event in &board.facts().events {
-        println!("{}", screen::line(event, screen::size().0));
+    if panel {
+        // The panel is gone by now; what happened stays in the terminal.
+        println!();
+        for event in &board.facts().events {
+            println!("{}", screen::line(event, screen::size().0));
+        }
     }
     let outcome = told.with_context(|| last_words(&operator))?;
     conclude(&outcome)?;
@@ -132,9 +139,9 @@ fn settings() -> Settings {
     }
 }
 
-/// Shows the board for ever: as a panel on a terminal, else as lines.
-async fn show(board: &Board, plain: bool) {
-    let terminal = if plain { None } else { Terminal::open() };
+/// Shows the board for ever: as a panel on the terminal, or as lines.
+async fn show(board: &Board, panel: bool) {
+    let terminal = panel.then(Terminal::open);
     let mut printed = Printed::default();
     loop {
         if let Some(terminal) = &terminal {
@@ -167,15 +174,16 @@ fn last_words(operator: &Operator) -> String {
 /// Says how to look around, and waits.
 async fn keep(world: &World) -> Result<()> {
     let kubectl = world.cluster.kubectl_command();
-    let kubectl = kubectl.as_std().get_program().to_string_lossy().into_owned();
-    let bin = program("kubectl-crossfade")?;
+    let plugin = program("kubectl-crossfade")?;
+    let folders = [Path::new(kubectl.as_std().get_program()), &plugin].map(Path::parent);
+    let folders: Vec<_> = folders.into_iter().flatten().map(|folder| folder.display().to_string()).collect();
     println!("Everything runs on until Ctrl-C. In another terminal:\n");
     println!("  export KUBECONFIG={}", world.cluster.admin_kubeconfig().display());
-    println!("  alias kubectl={kubectl}");
+    println!("  export PATH={}:$PATH", folders.join(":"));
     println!("  kubectl get mplan -A --watch");
     println!("  kubectl -n mail describe mplan mail");
     println!("  kubectl explain mplan.spec.databases.guards");
-    println!("  {} -n mail status mail", bin.display());
+    println!("  kubectl crossfade -n mail status mail");
     println!("\nHAProxy answers traffic on http://{}/", world.haproxy.front_address());
     std::future::pending().await
 }

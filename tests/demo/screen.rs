@@ -2,7 +2,7 @@
 //!
 //! [`draw`] is pure. [`Terminal`] gives the terminal back as it was, whatever ends the program.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use crate::board::{Event, Facts, Frame, Who};
@@ -24,13 +24,11 @@ const STAGES: [(&str, f64); 4] = [("canary", 5.0), ("tenth", 10.0), ("half", 50.
 pub struct Terminal(io::Stdout);
 
 impl Terminal {
-    /// Takes the terminal over, if there is one.
-    pub fn open() -> Option<Self> {
-        io::stdout().is_terminal().then(|| {
-            let terminal = Self(io::stdout());
-            terminal.write("\x1b[?1049h\x1b[?25l\x1b[2J");
-            terminal
-        })
+    /// Takes the terminal over.
+    pub fn open() -> Self {
+        let terminal = Self(io::stdout());
+        terminal.write("\x1b[?1049h\x1b[?25l\x1b[2J");
+        terminal
     }
 
     /// Shows lines from the top left, and nothing else.

@@ -9,7 +9,7 @@ use crate::turn::Turn;
 
 /// The level that follows from `level` and what the samples say.
 pub fn next(level: Level, judgement: &Judgement) -> Level {
-    if judgement.unknown.is_some() {
+    if judgement.is_blind() {
         return level;
     }
     let crossed = match (judgement.rollback, judgement.pause) {

@@ -113,21 +113,21 @@ fn tripped(turn: &Turn, key: &GuardKey) -> bool {
 
 fn is_known(turn: &Turn, key: &GuardKey) -> bool {
     let judged = turn.seen.judgements.iter().find(|(known, _)| known == key);
-    judged.is_some_and(|(_, judgement)| judgement.unknown.is_none())
+    judged.is_some_and(|(_, judgement)| !judgement.is_blind())
 }
 
 /// The first guard at its rollback level whose data is fresh.
 fn breached(turn: &Turn) -> Option<GuardKey> {
     let at_rollback =
         |key: &GuardKey| turn.state.guards.get(key).is_some_and(|guard| guard.level == Level::Rollback);
-    let fresh = turn.seen.judgements.iter().filter(|(_, judgement)| judgement.unknown.is_none());
+    let fresh = turn.seen.judgements.iter().filter(|(_, judgement)| !judgement.is_blind());
     fresh.map(|(key, _)| key).find(|key| at_rollback(key)).cloned()
 }
 
 /// At a retreat's target: the first guard whose breach was measured wholly there.
 fn breached_anew(turn: &mut Turn) -> Option<GuardKey> {
     let seen = turn.seen;
-    let over = seen.judgements.iter().filter(|(_, judged)| judged.unknown.is_none() && judged.rollback);
+    let over = seen.judgements.iter().filter(|(_, judged)| !judged.is_blind() && judged.rollback);
     over.map(|(key, _)| key)
         .find(|key| turn.is_due(turn.state.last_step, measured_in(turn.plan, key)))
         .cloned()
