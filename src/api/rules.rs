@@ -94,6 +94,20 @@ laws! {
         "the weights fall from one stage to the next",
         "order the stages by weight; to walk back, use targetStage"
     );
+    /// Weights in hundredths. (`multipleOf: 0.01` will not do: the API server cuts it to 0 where it
+    /// meets a whole number, and refuses the definition; seen with 1.36.)
+    HUNDREDTHS = core(
+        "double(int(double(self) * 100.0 + 0.5)) / 100.0 == double(self)",
+        "a weight comes in steps of 0.01",
+        "write at most two decimals"
+    );
+    /// A step is more than nothing. (`minimum: 0.01` lets a whole 0 through: the API server cuts it as
+    /// above; seen with 1.36.)
+    STEP = core(
+        "double(self) > 0.0",
+        "in steps of 0 nothing ever arrives",
+        "write for example 5"
+    );
     /// Bounds of a ramp's period.
     RAMP_EVERY = core(
         "duration(self) >= duration('1s') && duration(self) <= duration('24h')",

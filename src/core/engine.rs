@@ -209,7 +209,8 @@ impl Engine {
         let Decision { state, mut actions, again } =
             decide(&self.plan, std::mem::take(&mut self.state), &self.seen, now);
         self.state = state;
-        self.again = again;
+        let unwatched = self.watches.iter().filter_map(|(_, watch)| watch.changes_at(now)).min();
+        self.again = [again, unwatched].into_iter().flatten().min();
         for action in &mut actions {
             match action {
                 Action::Write { instance, number, weight, purpose } => {

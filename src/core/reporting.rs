@@ -1,6 +1,6 @@
 //! What a plan's status says: phase and conditions, from the same causes that keep it from rising.
 
-use crate::guard::Level;
+use crate::guard::{Level, Unknown};
 use crate::reason::Reason;
 use crate::report::{Blocker, Condition, GuardReport, Phase, Report};
 use crate::rules::obstacles::{self, Obstacle};
@@ -41,6 +41,24 @@ impl Cause {
     }
 }
 
+impl Cause {
+    /// When it ends, or changes what status says, by itself, if that is known.
+    pub fn until(&self, turn: &Turn) -> Option<Time> {
+        match self {
+            Self::Obstacle(Obstacle::Cooldown(until), _) | Self::Ramp(until) => Some(*until),
+            Self::Soak(until) => *until,
+            Self::Obstacle(Obstacle::Unknown(place), _) => {
+                match turn.seen.judgements.get(*place)?.1.unknown.as_ref()? {
+                    Unknown::Stale { since } => Some(*since + obstacles::BLIND),
+                    Unknown::Returning { until } | Unknown::Learning { until } => Some(*until),
+                    Unknown::Down { .. } => None,
+                }
+            }
+            Self::Obstacle(..) | Self::Recording | Self::Approval(_) | Self::TargetReached => None,
+        }
+    }
+}
+
 /// Why nothing rises now, the first to be shown first: obstacles, then what the stage waits for.
 pub fn causes(turn: &Turn) -> Vec<Cause> {
     let obstacles = obstacles::all(turn).into_iter();
@@ -55,7 +73,6 @@ pub fn causes(turn: &Turn) -> Vec<Cause> {
 }
 
 fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
-    use crate::guard::Unknown;
     match obstacle {
         Obstacle::ReadingRoutes => Reason::ReadingRoutes,
         Obstacle::NotLeader => Reason::NotLeader,
@@ -90,8 +107,8 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
 
 fn wait(turn: &Turn) -> Option<Cause> {
     let stage = turn.state.stage.and_then(|index| turn.plan.stages.get(index));
-    if turn.state.raise.is_some_and(|raise| raise.to != turn.intended()) {
-        return Some(Cause::Recording);
+    if let Some(raise) = turn.state.raise {
+        return (raise.to != turn.intended()).then_some(Cause::Recording);
     }
     if let Some(next) = raise::next_stage(turn) {
         return if next > turn.plan.furthest() {
@@ -196,15 +213,24 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
         Some(blocker) => (blocker.reason, blocker.message.clone()),
         None => (Reason::Raising, "raising towards the stage's weight".to_owned()),
     };
-    let by_hand = |reason: Reason| matches!(reason, Reason::Held | Reason::PausedBySpec);
+    // A hand on the plan, and what its stage would wait for anyway.
+    let by_hand = |reason: Reason| {
+        matches!(
+            reason,
+            Reason::Held
+                | Reason::PausedBySpec
+                | Reason::Soaking
+                | Reason::RampWaiting
+                | Reason::AwaitingApproval
+                | Reason::TargetStageReached
+        )
+    };
     let stalled = turn.state.halt.is_some()
         || turn.seen.rejected.is_some()
         || (phase == Phase::AwaitingApproval && turn.state.retreats_ever > 0);
     let waits = match phase {
         Phase::Pending | Phase::RollingBack | Phase::RolledBack => true,
-        Phase::Paused => {
-            !blocked_by.iter().all(|blocker| by_hand(blocker.reason) || blocker.reason == Reason::Soaking)
-        }
+        Phase::Paused => !blocked_by.iter().all(|blocker| by_hand(blocker.reason)),
         Phase::Shifting | Phase::Soaking | Phase::AwaitingApproval | Phase::Completed => false,
     };
     let reconciling = waits && !stalled;

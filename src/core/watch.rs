@@ -127,6 +127,20 @@ impl Watch {
         }
     }
 
+    /// When its data becomes unknown, or known again, if nothing is observed before.
+    pub fn changes_at(&self, now: Time) -> Option<Time> {
+        if self.down.is_some() {
+            return None;
+        }
+        let newest = self.series.values().filter_map(Series::newest).map(|point| point.at);
+        let stale = newest.chain([self.began]).map(|at| at + self.stale_after() + Duration::from_millis(1));
+        stale.chain(self.returning).filter(|at| *at > now).min()
+    }
+
+    fn stale_after(&self) -> Duration {
+        (self.every * STALE_PERIODS).max(STALE_AT_LEAST)
+    }
+
     fn unknown(&self, guard: &Guard, series: Option<&Series>, now: Time) -> Option<Unknown> {
         if let Some((since, error)) = &self.down {
             return Some(Unknown::Down { since: *since, error: error.clone() });
@@ -135,7 +149,7 @@ impl Watch {
             return Some(Unknown::Returning { until });
         }
         let newest = series.and_then(Series::newest).map_or(self.began, |point| point.at);
-        let stale = now.since(newest) > (self.every * STALE_PERIODS).max(STALE_AT_LEAST);
+        let stale = now.since(newest) > self.stale_after();
         let Some(series) = series.filter(|series| !stale && series.newest().is_some()) else {
             return Some(Unknown::Stale { since: newest });
         };

@@ -1,6 +1,10 @@
-//! The operator against a real API server, with RBAC on and under its own service account.
+//! The controller's parts against a real control plane.
+
+// What cannot be set up fails the run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod api;
 mod lease;

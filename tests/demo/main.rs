@@ -5,6 +5,7 @@
 //! larger one: retreat, step by step; clear; cooldown. It fails if that is not what happens.
 
 use std::io::{IsTerminal as _, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -173,15 +174,16 @@ fn last_words(operator: &Operator) -> String {
 /// Says how to look around, and waits.
 async fn keep(world: &World) -> Result<()> {
     let kubectl = world.cluster.kubectl_command();
-    let kubectl = kubectl.as_std().get_program().to_string_lossy().into_owned();
-    let bin = program("kubectl-crossfade")?;
+    let plugin = program("kubectl-crossfade")?;
+    let folders = [Path::new(kubectl.as_std().get_program()), &plugin].map(Path::parent);
+    let folders: Vec<_> = folders.into_iter().flatten().map(|folder| folder.display().to_string()).collect();
     println!("Everything runs on until Ctrl-C. In another terminal:\n");
     println!("  export KUBECONFIG={}", world.cluster.admin_kubeconfig().display());
-    println!("  alias kubectl={kubectl}");
+    println!("  export PATH={}:$PATH", folders.join(":"));
     println!("  kubectl get mplan -A --watch");
     println!("  kubectl -n mail describe mplan mail");
     println!("  kubectl explain mplan.spec.databases.guards");
-    println!("  {} -n mail status mail", bin.display());
+    println!("  kubectl crossfade -n mail status mail");
     println!("\nHAProxy answers traffic on http://{}/", world.haproxy.front_address());
     std::future::pending().await
 }

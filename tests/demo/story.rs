@@ -17,7 +17,7 @@ const CARELESS: f64 = 1.4;
 const BAD: f64 = 6.0;
 
 /// A release goes out server by server, one after this time.
-const SERVER_BY_SERVER: Duration = Duration::from_secs(3);
+const SERVER_BY_SERVER: Duration = Duration::from_secs(4);
 /// How long people take to find the bad release and take it back.
 const UNTIL_TAKEN_BACK: Duration = Duration::from_secs(24);
 /// How long failures are counted after it was taken back.
@@ -84,11 +84,10 @@ pub async fn play(
         outcome.clear_after = Some(at.saturating_sub(taken_back));
         let cooling = |facts: &Facts| facts.status.cooldown.until.is_some();
         board.until("the cooldown begins", PATIENCE, cooling).await?;
+        outcome.cooldown_until.clone_from(&board.facts().status.cooldown.until);
+        board.tell(Who::Operator, format!("cooldown: nothing rises before {}", outcome.until()));
         sleep(Duration::from_secs(5)).await;
-        let facts = board.facts();
-        outcome.cooldown_until.clone_from(&facts.status.cooldown.until);
-        outcome.weight = facts.read_back;
-        drop(facts);
+        outcome.weight = board.facts().read_back;
     }
     Ok(outcome)
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::graph::{CALM, FAILURE, bold, paint};
 
 /// More failures than this, in percent, would mean that the guard did not protect.
-const WITH_THE_GUARD: f64 = 2.0;
+const WITH_THE_GUARD: f64 = 5.0;
 /// Fewer failures than this, in percent, would mean that there was nothing to protect from.
 const WITHOUT_THE_GUARD: f64 = 10.0;
 
@@ -71,8 +71,7 @@ impl Outcome {
             line("its steps, Kubernetes' share in percent", format!("50, {}", steps.join(", ")));
             line("and to its end, at the stage that was proven", seconds(self.retreat_took));
             line("from the release taken back to all guards clear", seconds(self.clear_after));
-            let until = self.cooldown_until.as_deref().unwrap_or("-");
-            line("cooldown: nothing rises before", until.to_owned());
+            line("cooldown: nothing rises before", self.until());
         }
         let mine = Remembered { requests: self.requests, failed: self.failed };
         let text = |run: Remembered| format!("{} of {} ({:.1} %)", run.failed, run.requests, run.percent());
@@ -86,6 +85,12 @@ impl Outcome {
             (None, false) => line(with, "play it: make demo".into()),
         }
         lines
+    }
+
+    /// The end of the cooldown, to the second.
+    pub fn until(&self) -> String {
+        let until = self.cooldown_until.as_deref().unwrap_or("-");
+        until.split('.').next().unwrap_or(until).replace('T', " ").trim_end_matches('Z').to_owned() + " UTC"
     }
 
     /// An error unless it showed what it is to show.

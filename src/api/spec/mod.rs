@@ -114,6 +114,7 @@ pub struct StageSpec {
     pub name: String,
 
     /// Kubernetes' share of the traffic in percent, 0 to 100 in steps of 0.01. Legacy has the rest.
+    #[x_kube(validation = &rules::HUNDREDTHS)]
     #[schemars(schema_with = "shape::weight")]
     pub weight: f64,
 
@@ -136,6 +137,7 @@ pub struct StageSpec {
 #[serde(rename_all = "camelCase")]
 pub struct RampSpec {
     /// The largest raise at once in percent of traffic, 0.01 to 100.
+    #[x_kube(validation = &rules::HUNDREDTHS, validation = &rules::STEP)]
     #[schemars(schema_with = "shape::step")]
     pub step: f64,
 
@@ -179,6 +181,7 @@ pub struct RollbackSpec {
 
     /// The largest fall at once in percent of traffic, 0.01 to 100. Default: 25.
     #[serde(default = "max_step")]
+    #[x_kube(validation = &rules::HUNDREDTHS, validation = &rules::STEP)]
     #[schemars(schema_with = "shape::step")]
     pub max_step: f64,
 

@@ -11,7 +11,7 @@ use crate::rules::{last_holder, obstacles};
 use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
-/// How long after a failed write the next is tried.
+/// How long after a failed write the same is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Orders what is missing.
@@ -21,10 +21,7 @@ pub fn write(turn: &mut Turn) {
     }
     let intended = turn.intended();
     for (instance, key) in turn.instances() {
-        if turn.has_written(instance)
-            || !turn.state.joined.contains(key)
-            || !is_missing(turn, instance, intended)
-        {
+        if !turn.state.joined.contains(key) || !is_missing(turn, instance, intended) {
             continue;
         }
         let stands = last_read(turn, instance).unwrap_or(intended);
@@ -43,11 +40,14 @@ pub fn write(turn: &mut Turn) {
 
 /// Whether the newest order asks for something else than `intended`, or failed a while ago.
 fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> bool {
+    if let Some(weight) = turn.written(instance) {
+        return weight > intended;
+    }
     let Some(order) = turn.order(instance) else {
         return last_read(turn, instance).is_some_and(|stands| !same(stands, intended));
     };
     match order.outcome {
-        Outcome::Failed { at } => turn.is_due(Some(at), RETRY),
+        Outcome::Failed { at } => order.weight > intended || turn.is_due(Some(at), RETRY),
         // A write upwards waits until the one before it is answered; one downwards does not.
         Outcome::Pending => order.weight > intended,
         Outcome::Done(_) => order.weight != intended,

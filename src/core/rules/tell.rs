@@ -1,15 +1,18 @@
 //! R13: people are told when the phase, or what it waits for, changes.
 
+use std::time::Duration;
+
 use crate::reason::Reason;
-use crate::reporting;
-use crate::turn::Turn;
+use crate::reporting::{self, Cause};
+use crate::turn::{ROUTE_STALE, Turn};
 
 /// Tells and records a change of phase or of the first blocker.
 pub fn changes(turn: &mut Turn) {
     let causes = reporting::causes(turn);
     let phase = reporting::phase(turn, &causes);
+    wake(turn, &causes);
     let first = causes.first();
-    let now = (phase, first.map(reporting::Cause::reason));
+    let now = (phase, first.map(Cause::reason));
     let before = turn.state.volatile.told.replace(now);
     if before == Some(now) {
         return;
@@ -18,4 +21,15 @@ pub fn changes(turn: &mut Turn) {
     let Some((was, _)) = before.filter(|(was, _)| *was != phase) else { return };
     let why = first.map(|cause| format!(": {}", reporting::words(turn, cause).message)).unwrap_or_default();
     turn.tell(now.1.unwrap_or(Reason::Accepted), format!("{} after {}{why}", phase.name(), was.name()));
+}
+
+/// What is waited for, and what was read, ends at a known time: then the question is asked again.
+fn wake(turn: &mut Turn, causes: &[Cause]) {
+    for at in causes.iter().filter_map(|cause| cause.until(turn)).collect::<Vec<_>>() {
+        turn.wake(at);
+    }
+    let just_after = ROUTE_STALE + Duration::from_millis(1);
+    for (at, _) in turn.seen.instances.iter().filter_map(|seen| seen.reading.as_ref()) {
+        turn.wake(*at + just_after);
+    }
 }
