@@ -108,7 +108,6 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
 fn wait(turn: &Turn) -> Option<Cause> {
     let stage = turn.state.stage.and_then(|index| turn.plan.stages.get(index));
     if let Some(raise) = turn.state.raise {
-        // Once it is written, nothing is waited for but that it is read back.
         return (raise.to != turn.intended()).then_some(Cause::Recording);
     }
     if let Some(next) = raise::next_stage(turn) {

@@ -1,4 +1,5 @@
 //! The types of `MigrationPlan`. The documentation of their fields is what `kubectl explain` shows.
+#![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
 mod database;
 mod route;
@@ -137,7 +138,7 @@ pub struct StageSpec {
 #[serde(rename_all = "camelCase")]
 pub struct RampSpec {
     /// The largest raise at once in percent of traffic, 0.01 to 100.
-    #[x_kube(validation = &rules::HUNDREDTHS)]
+    #[x_kube(validation = &rules::HUNDREDTHS, validation = &rules::STEP)]
     #[schemars(schema_with = "shape::step")]
     pub step: f64,
 
@@ -181,7 +182,7 @@ pub struct RollbackSpec {
 
     /// The largest fall at once in percent of traffic, 0.01 to 100. Default: 25.
     #[serde(default = "max_step")]
-    #[x_kube(validation = &rules::HUNDREDTHS)]
+    #[x_kube(validation = &rules::HUNDREDTHS, validation = &rules::STEP)]
     #[schemars(schema_with = "shape::step")]
     pub max_step: f64,
 

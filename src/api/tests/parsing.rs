@@ -33,7 +33,7 @@ fn a_right_spec_becomes_the_cores_plan() {
         Stage {
             name: "half".into(),
             weight: Weight::from_hundredths(5025),
-            ramp: Some(Ramp { step: Weight::from_hundredths(500), every: Duration::from_secs(300) }),
+            ramp: Some(Ramp { step: Weight::from_hundredths(500), every: Duration::from_mins(5) }),
             soak: Duration::ZERO,
             approval: true,
         }
@@ -110,7 +110,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         [
             "spec: targetStage names no stage; name one of spec.stages, or leave targetStage out to allow all",
             "spec.databases[0].guards[0]: resume must lie below pause, or the guard would flap; lower resume, or raise pause",
-            "spec.databases[0].mysql.credentialsSecret: is empty; give it a value, or leave the field out",
+            "spec.databases[0].mysql.credentialsSecret: is missing; it is: The Secret in the plan's namespace with the keys \
+             `username` and `password`",
             "spec.routes[0].haproxy: plain tcp:// beyond loopback lets whoever reaches the port do anything to the \
              load balancer; use tls:// with a client certificate, or unix://, or write insecure: true if the network \
              is trusted",
@@ -226,7 +227,7 @@ fn every_string_and_list_of_the_definition_has_a_bound() {
     fn unbounded(schema: &Value, path: &str, found: &mut Vec<String>) {
         match schema["type"].as_str() {
             Some("string") if schema["maxLength"].is_null() && schema["enum"].is_null() => {
-                found.push(path.into())
+                found.push(path.into());
             }
             Some("array") => {
                 if schema["maxItems"].is_null() {
