@@ -5,9 +5,9 @@
 mod stage;
 
 mod alone;
-mod ground;
 mod main_job;
 mod operator;
+mod place;
 mod shared;
 mod surge;
 mod traffic;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::ground::{blocked_by, condition, moves, soaks_in};
+use crate::place::{blocked_by, condition, moves, soaks_in};
 use crate::stage::pool::Behaviour;
 use crate::stage::world::{Settings, World};
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::Alone;
-use crate::ground::{Place, moves};
+use crate::place::{Place, moves};
 
 /// Where Debian keeps it, and where others do.
 const LIBRARIES: [&str; 3] = [

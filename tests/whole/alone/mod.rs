@@ -8,7 +8,7 @@ mod stored;
 use anyhow::Result;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::ground::Ground;
+use crate::place::Ground;
 
 /// The ground, while nobody else is on it. It has no operator.
 struct Alone(MutexGuard<'static, Option<Ground>>);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Alone;
-use crate::ground::{Place, accepted, moves, soaks_in};
+use crate::place::{Place, accepted, moves, soaks_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_the_accepted_spec_still_guards_while_the_newest_is_wrong() -> Result<()> {
@@ -18,7 +18,10 @@ async fn after_a_restart_the_accepted_spec_still_guards_while_the_newest_is_wron
     place.begin(&plan).await?;
     let before = place.until("soaking at half", 30, |status| soaks_in(status, "half")).await?;
     let mut bad = plan.clone();
-    bad["spec"]["stages"][1]["weight"] = json!(60.123);
+    let mut other = bad["spec"]["routes"][0].clone();
+    other["name"] = json!("gateway");
+    // One backend in two routes: what only the operator can find wrong.
+    bad["spec"]["routes"] = json!([bad["spec"]["routes"][0], other]);
     place.apply(&bad).await?;
     let rejected = |status: &Value| accepted(status) == ["False", "InvalidSpec"];
     place.until("not accepted", 10, rejected).await?;

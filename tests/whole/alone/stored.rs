@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Alone;
-use crate::ground::{Place, accepted, condition, soaks_in};
+use crate::place::{Place, accepted, condition, soaks_in};
 
 const CRD: &str = "crds/migrationplans.yaml";
 
@@ -30,7 +30,7 @@ async fn a_plan_stored_before_the_schema_was_tightened_hides_no_other() -> Resul
     }
     ground.cluster.apply(&tight).await?;
 
-    ground.start_operator("stored", &[]).await?;
+    ground.start_operator("stored", &[("RUST_LOG", "debug,kube=info,hyper=info,tower=info")]).await?;
     place.begin(&place.plan(|_| ())).await?;
     place.until("soaking at half", 40, |status| soaks_in(status, "half")).await?;
     let told = |status: &Value| accepted(status) == ["False", "InvalidSpec"];

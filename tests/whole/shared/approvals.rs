@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::ground::{Place, condition, shared};
+use crate::place::{Place, condition, shared};
 use crate::stage::operator::program;
 
 fn three_stages(spec: &mut Value) {

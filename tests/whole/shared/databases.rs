@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::ground::{Place, blocked_by, condition, moves, shared, soaks_in};
+use crate::place::{Place, blocked_by, condition, moves, shared, soaks_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_database_is_unknown_and_moves_nothing() -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::ground::{Place, blocked_by, moves, shared, soaks_in};
+use crate::place::{Place, blocked_by, moves, shared, soaks_in};
 use crate::stage::mariadb;
 
 /// The level of a guard in the status.

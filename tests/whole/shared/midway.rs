@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::ground::{Place, blocked_by, condition, moves, shared, soaks_in};
+use crate::place::{Place, blocked_by, condition, moves, shared, soaks_in};
 
 /// A long ramp: 5 points a second up to 80 %.
 fn slowly(spec: &mut Value) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::ground::{Place, accepted, condition, differences, moves, shared, soaks_in};
+use crate::place::{Place, accepted, condition, differences, moves, shared, soaks_in};
 
 /// The stages of a plan that goes to `weight` and stays.
 fn stages(weight: f64) -> Value {
@@ -22,12 +22,22 @@ async fn a_wrong_spec_is_told_and_the_accepted_one_goes_on_with_its_guards() -> 
     let good = place.until("soaking at half", 30, |status| soaks_in(status, "half")).await?;
 
     // The API server cannot say this in its schema; the operator can.
-    place.apply(&place.plan(|spec| spec["stages"] = stages(60.123))).await?;
+    let twice = |spec: &mut Value| {
+        spec["stages"] = stages(60.0);
+        let mut other = spec["routes"][0].clone();
+        other["name"] = json!("gateway");
+        spec["routes"] = json!([spec["routes"][0], other]);
+    };
+    place.apply(&place.plan(twice)).await?;
     let bad = place.until("not accepted", 10, |status| accepted(status) == ["False", "InvalidSpec"]).await?;
+    let address = place.haproxy.admin_unix();
     assert_eq!(
         condition(&bad, "Accepted")[2],
-        "spec.stages[1].weight: 60.123 is no multiple of 0.01; write at most two decimals\n\
-         The spec of generation 1 stays in force."
+        format!(
+            "spec.routes[1].haproxy.instances[0]: route \"edge\" has backend \"mail\" on {address} too; \
+             name each backend of an instance in one route only\n\
+             The spec of generation 1 stays in force."
+        )
     );
     assert_eq!(condition(&bad, "Stalled")[0], "True");
     assert_eq!(condition(&bad, "Ready")[0], "False");
@@ -40,7 +50,10 @@ async fn a_wrong_spec_is_told_and_the_accepted_one_goes_on_with_its_guards() -> 
     let status = place.status().await?;
     assert_eq!(accepted(&status), ["False", "InvalidSpec"]);
 
-    place.apply(&place.plan(|spec| spec["stages"] = stages(60.0))).await?;
+    let mut corrected = place.plan(|spec| spec["stages"] = stages(60.0));
+    // By server-side apply a route that is left out goes.
+    corrected["spec"]["paused"] = json!(true);
+    place.apply(&corrected).await?;
     let status = place.until("accepted again", 10, |status| accepted(status) == ["True", "Accepted"]).await?;
     assert_eq!(status["accepted"]["spec"]["stages"][1]["weight"], 60);
     assert_eq!(status["accepted"]["generation"], status["observedGeneration"]);

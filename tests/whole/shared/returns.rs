@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::ground::{Place, accepted, blocked_by, condition, moves, shared, soaks_in};
+use crate::place::{Place, accepted, blocked_by, condition, moves, shared, soaks_in};
 
 /// How long a database that came back is left alone, in seconds, and some for a slow machine.
 const RETURNING: u64 = 60 + 30;

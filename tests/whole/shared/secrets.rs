@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::ground::{Place, accepted, blocked_by, condition, shared, soaks_in};
+use crate::place::{Place, accepted, blocked_by, condition, shared, soaks_in};
 use crate::stage::mariadb::MONITOR;
 
 #[tokio::test(flavor = "multi_thread")]
