@@ -215,6 +215,17 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
     let rights = Path::new(PACKAGE).join(RIGHTS);
     let rights = fs::read_to_string(&rights).with_context(|| format!("read {}", rights.display()))?;
     cluster.apply(&rights).await?;
+    // A new installation waits for one lease duration: a lease that is not there may have been
+    // deleted under its holder. Here there was none.
+    cluster
+        .apply(&format!(
+            "apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {{name: crossfade, namespace: {OPERATOR_NAMESPACE}}}
+spec: {{leaseTransitions: 0}}
+"
+        ))
+        .await?;
     let User { name, password } = MONITOR;
     cluster
         .apply(&format!(
