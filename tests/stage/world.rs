@@ -165,17 +165,16 @@ impl World {
         Ok(Api::namespaced_with(self.cluster.admin_client()?, NAMESPACE, &plan_resource()))
     }
 
-    /// Kubernetes' weight in percent as `HAProxy` has it: see [`read_back`].
+    /// Kubernetes' weight in percent as `HAProxy` has it: the share of the
+    /// weights of its servers that are up.
     pub async fn read_back(&self) -> Result<f64> {
-        read_back(&self.haproxy).await
+        read_weight(&self.haproxy.admin_unix()).await
     }
 }
 
-/// Kubernetes' weight in percent as an `HAProxy` has it: the share of the weights of its servers
-/// that are up.
-pub async fn read_back(haproxy: &HaProxy) -> Result<f64> {
-    let socket = haproxy.admin_unix();
-    let path = socket.strip_prefix("unix://").unwrap_or(&socket);
+/// Kubernetes' weight in percent as the `HAProxy` behind a `unix://` socket has it.
+pub async fn read_weight(socket: &str) -> Result<f64> {
+    let path = socket.strip_prefix("unix://").unwrap_or(socket);
     let ask = async {
         let mut stream = UnixStream::connect(path).await?;
         stream.write_all(b"show stat mail 4 -1\n").await?;

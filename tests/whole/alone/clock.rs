@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Alone;
@@ -41,7 +42,7 @@ async fn a_step_of_the_wall_clock_blinds_no_guard_and_moves_neither_soak_nor_lea
     let library = LIBRARIES.iter().find(|path| Path::new(path).exists());
     let library = library.context("libfaketime is not installed: run tests/setup")?;
     let alone = Alone::new().await?;
-    let ground = alone.ground();
+    let ground = alone.ground()?;
     let clock = WallClock::new(ground.cluster.dir())?;
     let file = clock.0.display().to_string();
     let env = [
@@ -53,7 +54,8 @@ async fn a_step_of_the_wall_clock_blinds_no_guard_and_moves_neither_soak_nor_lea
     ground.start_operator("clock", &env).await?;
     let place = Place::new(ground, "clock").await?;
     // A soak that a step of an hour would end at once.
-    let stages = json!([{"name": "half", "weight": 50, "soak": {"for": "58m"}}, {"name": "full", "weight": 100}]);
+    let stages =
+        json!([{"name": "half", "weight": 50, "soak": {"for": "58m"}}, {"name": "full", "weight": 100}]);
     place.begin(&place.plan(|spec| spec["stages"] = stages)).await?;
     let before = place.until("soaking", 30, |status| status["phase"] == "Soaking").await?;
     let epoch = &before["epoch"];
@@ -70,5 +72,10 @@ async fn a_step_of_the_wall_clock_blinds_no_guard_and_moves_neither_soak_nor_lea
     let storm = place.storm(300.0);
     place.until_weight(0.0, 15).await?;
     drop(storm);
+    // Times in the status are the wall clock's, or nothing was stepped here.
+    let status = place.until("rolled back", 10, |status| status["phase"] == "RolledBack").await?;
+    let measured: Timestamp = status["measuredAt"].as_str().context("measuredAt")?.parse()?;
+    let ahead = measured.as_second() - Timestamp::now().as_second();
+    assert!((3500..3700).contains(&ahead), "the operator's wall clock is {ahead} s ahead, and not an hour");
     ground.stop_operator().await
 }

@@ -5,7 +5,7 @@ mod clock;
 mod restart;
 mod stored;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::place::Ground;
@@ -23,7 +23,7 @@ impl Alone {
         Ok(Self(ground))
     }
 
-    fn ground(&self) -> &Ground {
-        self.0.as_ref().expect("made by `new`")
+    fn ground(&self) -> Result<&Ground> {
+        self.0.as_ref().context("made by `new`")
     }
 }

@@ -11,7 +11,7 @@ use crate::place::{Place, accepted, moves, soaks_in};
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_the_accepted_spec_still_guards_while_the_newest_is_wrong() -> Result<()> {
     let alone = Alone::new().await?;
-    let ground = alone.ground();
+    let ground = alone.ground()?;
     ground.start_operator("restart", &[]).await?;
     let place = Place::new(ground, "restart").await?;
     let plan = place.plan(|_| ());

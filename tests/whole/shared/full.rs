@@ -29,9 +29,8 @@ async fn a_full_database_keeps_its_guards_tripped_although_its_counter_stands_st
     place.until("paused by the rate", 5, |status| level(status, "ConnectionRate") == "Pause").await?;
     let crowd = place.crowd(28).await?;
     drop(storm);
-    let status = place
-        .until("rolling back", 10, |status| level(status, "ConnectionsOfMax") == "Rollback")
-        .await?;
+    let status =
+        place.until("rolling back", 10, |status| level(status, "ConnectionsOfMax") == "Rollback").await?;
     assert!(blocked_by(&status, "GuardRollback"), "{status:#}");
     place.until_weight(0.0, 15).await?;
     // Nobody connects now; the rate has been far below its resume level for longer than it asks.

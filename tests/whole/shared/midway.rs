@@ -89,7 +89,9 @@ async fn a_lowered_target_stage_walks_back_in_steps_without_a_cooldown() -> Resu
     place.change(json!({"spec": {"targetStage": "tenth"}})).await?;
     let status = place
         .until("back in the first stage", 15, |status| {
-            status["stage"]["name"] == "tenth" && status["weight"]["actual"] == 10 && status["phase"] == "Soaking"
+            status["stage"]["name"] == "tenth"
+                && status["weight"]["actual"] == 10
+                && status["phase"] == "Soaking"
         })
         .await?;
     let walked = moves(&status);

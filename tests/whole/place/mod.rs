@@ -2,101 +2,39 @@
 //! its own in it: a namespace, an `HAProxy` and a `MariaDB`.
 //!
 //! A place has no traffic: what a plan is guarded by, connections to its database, is made by
-//! [`storm`], so that many places fit on one machine.
+//! [`Place::storm`], so that many places fit on one machine.
 
-use std::collections::BTreeSet;
+mod ground;
+mod reading;
+mod storm;
+
+pub use ground::{Ground, shared};
+pub use reading::{accepted, blocked_by, condition, differences, moves, near, soaks_in};
+pub use storm::Storm;
+
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
-use mysql_async::{Conn, Opts, OptsBuilder};
+use mysql_async::Conn;
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::sync::OnceCell;
-use tokio::time::{MissedTickBehavior, interval, sleep};
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio::time::sleep;
 
 use crate::stage::cluster::audit::Write;
-use crate::stage::cluster::{self, Cluster};
 use crate::stage::haproxy::{self, HaProxy, free_address};
-use crate::stage::mariadb::{self, APP_KUBE, MONITOR, MariaDb};
-use crate::stage::operator::{self, Operator, program};
-use crate::stage::world::{self, OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, login, plan_resource};
+use crate::stage::mariadb::{self, MONITOR, MariaDb};
+use crate::stage::operator::program;
+use crate::stage::world::{self, OPERATOR_NAMESPACE, plan_resource};
 
 /// How often is looked whether what is waited for has come.
 const POLL: Duration = Duration::from_millis(50);
 /// The user that the operator is for the API server.
 const OPERATOR_USER: &str = "system:serviceaccount:crossfade-system:crossfade";
-
-/// A cluster with the CRD and the operator's rights, and an operator when one was started.
-pub struct Ground {
-    pub cluster: Cluster,
-    operator: Mutex<Option<Operator>>,
-}
-
-/// The ground that tests share; its operator runs on.
-pub async fn shared() -> Result<&'static Ground> {
-    static SHARED: OnceCell<Ground> = OnceCell::const_new();
-    let make = async {
-        let ground = Ground::new().await?;
-        ground.start_operator("shared", &[]).await?;
-        Ok(ground)
-    };
-    SHARED.get_or_try_init(|| make).await
-}
-
-impl Ground {
-    /// Without an operator.
-    pub async fn new() -> Result<Self> {
-        let cluster = Cluster::start(cluster::Options::default()).await?;
-        world::install(&cluster).await?;
-        Ok(Self { cluster, operator: Mutex::new(None) })
-    }
-
-    /// Starts an operator in place of the one before, and waits until it is ready.
-    pub async fn start_operator(&self, name: &str, env: &[(&str, &str)]) -> Result<()> {
-        let kubeconfig = self.cluster.operator_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
-        let mut options = operator::Options::new(&kubeconfig, self.cluster.dir(), name);
-        options.env = env.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let operator = Operator::start_ready(&options).await?;
-        *self.operator.lock().unwrap() = Some(operator);
-        Ok(())
-    }
-
-    /// Kills the operator, as a node that dies, and starts it again.
-    pub async fn restart_operator(&self) -> Result<()> {
-        let mut operator = self.operator.lock().unwrap().take().context("no operator runs")?;
-        operator.restart()?;
-        operator.ready().await?;
-        *self.operator.lock().unwrap() = Some(operator);
-        Ok(())
-    }
-
-    /// Stops the operator in order, so that the next one need not wait for its lease.
-    pub async fn stop_operator(&self) -> Result<()> {
-        let mut operator = self.operator.lock().unwrap().take().context("no operator runs")?;
-        let ended = operator.stop().await?;
-        ensure!(ended.success(), "the operator ended with {ended}");
-        Ok(())
-    }
-
-    /// What the operator has logged about `of`.
-    pub fn log(&self, of: &str) -> String {
-        let operator = self.operator.lock().unwrap();
-        let log = operator.as_ref().map_or(Ok(String::new()), Operator::log).unwrap_or_default();
-        let lines = log.lines().filter(|line| line.contains(of) || line.contains("ERROR"));
-        lines.fold(String::new(), |mut text, line| {
-            writeln!(text, "{line}").unwrap();
-            text
-        })
-    }
-}
 
 /// One test's part of the world.
 pub struct Place<'a> {
@@ -283,7 +221,7 @@ impl<'a> Place<'a> {
 
     /// Kubernetes' weight as the `HAProxy` has it, in percent.
     pub async fn weight(&self) -> Result<f64> {
-        world::read_back(&self.haproxy).await
+        world::read_weight(&self.haproxy.admin_unix()).await
     }
 
     /// Waits until the `HAProxy` has this weight, to half a point.
@@ -307,7 +245,11 @@ impl<'a> Place<'a> {
         let begin = Instant::now();
         while begin.elapsed() < time {
             let is = self.weight().await?;
-            ensure!(near(is, weight), "the weight is {is} % instead of {weight} %: {:#}", self.status().await?);
+            ensure!(
+                near(is, weight),
+                "the weight is {is} % instead of {weight} %: {:#}",
+                self.status().await?
+            );
             sleep(POLL).await;
         }
         Ok(())
@@ -347,105 +289,15 @@ impl<'a> Place<'a> {
 
     /// Opens and closes `rate` connections a second until it is dropped.
     pub fn storm(&self, rate: f64) -> Storm {
-        let database = opts(&self.database);
-        Storm(AbortOnDropHandle::new(tokio::spawn(connect_on_and_on(database, rate))))
+        Storm::start(&self.database, rate)
     }
 
     /// Opens connections and holds them.
     pub async fn crowd(&self, count: usize) -> Result<Vec<Conn>> {
         let mut held = Vec::new();
         for _ in 0..count {
-            held.push(Conn::new(opts(&self.database)).await.context("open a connection")?);
+            held.push(Conn::new(storm::opts(&self.database)).await.context("open a connection")?);
         }
         Ok(held)
     }
-}
-
-/// A surge of connections; it ends with this.
-pub struct Storm(#[allow(dead_code)] AbortOnDropHandle<()>);
-
-async fn connect_on_and_on(database: Opts, rate: f64) {
-    let mut beat = interval(Duration::from_secs_f64(1.0 / rate));
-    beat.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let under_way = TaskTracker::new();
-    loop {
-        beat.tick().await;
-        let database = database.clone();
-        under_way.spawn(async move {
-            // One that is refused is a part of the surge too.
-            if let Ok(connection) = Conn::new(database).await {
-                connection.disconnect().await.ok();
-            }
-        });
-    }
-}
-
-/// One login and nothing else: else a connection asks for the socket and its limits first.
-fn opts(database: &MariaDb) -> Opts {
-    OptsBuilder::from_opts(login(database, APP_KUBE))
-        .prefer_socket(false)
-        .max_allowed_packet(Some(1 << 20))
-        .wait_timeout(Some(600))
-        .into()
-}
-
-/// Whether a weight that `HAProxy` can express is meant.
-pub fn near(is: f64, weight: f64) -> bool {
-    (is - weight).abs() < 0.5
-}
-
-/// A condition of a status: its status, reason and message.
-pub fn condition<'a>(status: &'a Value, kind: &str) -> [&'a str; 3] {
-    let conditions = status["conditions"].as_array().map_or(&[][..], Vec::as_slice);
-    let found = conditions.iter().find(|condition| condition["type"] == kind).unwrap_or(&Value::Null);
-    ["status", "reason", "message"].map(|field| found[field].as_str().unwrap_or_default())
-}
-
-/// Whether it is accepted, or why not.
-pub fn accepted(status: &Value) -> [&str; 2] {
-    let [is, reason, _] = condition(status, "Accepted");
-    [is, reason]
-}
-
-/// Whether something with this reason stands in `blockedBy`.
-pub fn blocked_by(status: &Value, reason: &str) -> bool {
-    status["blockedBy"].as_array().is_some_and(|all| all.iter().any(|blocker| blocker["reason"] == reason))
-}
-
-/// Whether a plan stands in a stage, at its weight, and soaks there.
-pub fn soaks_in(status: &Value, stage: &str) -> bool {
-    status["phase"] == "Soaking" && status["stage"]["name"] == stage
-}
-
-/// The weights that the history goes through, by reason: `Raising 0 -> 10`.
-pub fn moves(status: &Value) -> Vec<String> {
-    let history = status["history"].as_array().map_or(&[][..], Vec::as_slice);
-    let line = |step: &Value| {
-        format!("{} {} -> {}", step["reason"].as_str().unwrap_or_default(), step["from"], step["to"])
-    };
-    history.iter().map(line).collect()
-}
-
-/// The fields in which two values differ, with both values, one per line.
-pub fn differences(before: &Value, after: &Value) -> String {
-    fn collect(path: &str, before: &Value, after: &Value, lines: &mut String) {
-        match (before, after) {
-            (Value::Object(old), Value::Object(new)) => {
-                let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-                for name in names {
-                    collect(&format!("{path}.{name}"), &before[name], &after[name], lines);
-                }
-            }
-            (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
-                for (place, (old, new)) in old.iter().zip(new).enumerate() {
-                    collect(&format!("{path}[{place}]"), old, new, lines);
-                }
-            }
-            _ if before == after => {}
-            _ => writeln!(lines, "{path}: {before} -> {after}").unwrap(),
-        }
-    }
-    let mut lines = String::new();
-    collect("", before, after, &mut lines);
-    lines
 }
