@@ -5,5 +5,9 @@
 
 pub use crossfade_core as core;
 
+pub mod api;
+pub mod cli;
+pub mod control;
 pub mod probe;
 pub mod route;
+pub mod serve;

@@ -1,1 +1,93 @@
-fn main() {}
+//! The operator's binary, and the commands that need no cluster.
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use crossfade::api::rbac::Account;
+use crossfade::api::{crd, document};
+use crossfade::cli;
+use crossfade::control;
+
+/// Moves a live service from legacy infrastructure to Kubernetes in stages, guarded by its
+/// databases' connections.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[allow(clippy::doc_markdown)] // what --help shows
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the operator.
+    Run(control::Args),
+    /// Prints the CustomResourceDefinition, for `kubectl apply --server-side -f -`.
+    Crd,
+    /// Checks the plans in a file without a cluster: all that is wrong, or what they will do.
+    Check {
+        /// YAML or JSON; `-` is standard input.
+        file: PathBuf,
+    },
+    /// Prints the Role and RoleBinding that the plans in a file need, for `kubectl apply -f -`.
+    Rbac {
+        /// YAML or JSON; `-` is standard input.
+        file: PathBuf,
+        /// The operator's service account, as <namespace>/<name>.
+        #[arg(long, default_value_t)]
+        service_account: Account,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    run().await.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run() -> anyhow::Result<ExitCode> {
+    match Arguments::parse().command {
+        Command::Run(args) => {
+            control::run(args).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Crd => print(&crd::yaml()?),
+        Command::Check { file } => {
+            let verdict = cli::check::check(&file.display().to_string(), &read(&file)?);
+            print(&verdict.text)?;
+            Ok(if verdict.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Rbac { file, service_account } => {
+            let rights = cli::rbac::rbac(&read(&file)?, &service_account);
+            print(&rights.with_context(|| format!("read {}", file.display()))?)
+        }
+    }
+}
+
+/// The file's text; one that is larger than can be read is not read whole.
+fn read(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let limit = document::LARGEST as u64 + 1;
+    if file == Path::new("-") {
+        std::io::stdin().take(limit).read_to_string(&mut text).context("read standard input")?;
+    } else {
+        let opened = std::fs::File::open(file);
+        opened
+            .and_then(|opened| opened.take(limit).read_to_string(&mut text))
+            .with_context(|| format!("read {}", file.display()))?;
+    }
+    Ok(text)
+}
+
+/// Prints; a reader that has seen enough (`| head`) is no error.
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("print"),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -5,9 +5,13 @@
 
 pub mod action;
 pub mod baseline;
+pub mod check;
 pub mod decide;
+pub mod defaults;
 pub mod engine;
+pub mod fence;
 pub mod guard;
+pub mod lease;
 pub mod meter;
 pub mod plan;
 pub mod reason;
@@ -17,6 +21,7 @@ pub mod route;
 mod rules;
 pub mod seen;
 pub mod series;
+pub mod share;
 pub mod state;
 pub mod time;
 pub mod token;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::baseline::Baseline;
 use crate::guard::{Guard, Judgement, Level, Signal, Tripped, Unknown};
-use crate::meter::{Observation, Sample};
+use crate::meter::{Observation, Reading, Sample};
 use crate::plan::Database;
 use crate::series::{Point, Series};
 use crate::time::Time;
@@ -54,11 +54,12 @@ impl Watch {
 
     /// Takes in what the meter made of an answer.
     pub fn observe(&mut self, observation: &Observation, now: Time) {
-        match observation {
-            Observation::Down { since, error } => self.down = Some((*since, error.clone())),
-            Observation::Sample { sample, returning_until } => {
+        match &observation.reading {
+            Reading::Down { since, error } => self.down = Some((*since, error.clone())),
+            Reading::Late => {}
+            Reading::Sample(sample) => {
                 self.down = None;
-                self.returning = returning_until.filter(|until| *until > now);
+                self.returning = observation.returning_until.filter(|until| *until > now);
                 self.take(sample);
             }
         }

@@ -1,1 +1,189 @@
-fn main() {}
+//! `make demo`: the main job on real parts, live, in about two minutes.
+//!
+//! A MariaDB, an HAProxy before two pools of servers, traffic, a Kubernetes API server, and the
+//! operator with a plan. Stages, then a surge of connections from the Kubernetes side: pause; a
+//! larger one: retreat, step by step; clear; cooldown. It fails if that is not what happens.
+
+use std::io::{IsTerminal as _, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+
+#[path = "../stage/mod.rs"]
+mod stage;
+
+mod board;
+mod graph;
+mod lines;
+mod look;
+mod screen;
+mod story;
+mod summary;
+
+use board::{Board, Who};
+use lines::Printed;
+use screen::Terminal;
+use stage::mariadb;
+use stage::operator::{Operator, program};
+use stage::pool::Behaviour;
+use stage::world::{Settings, World};
+use summary::Outcome;
+
+/// The plan, with places for what only the demo knows.
+const PLAN: &str = include_str!("plan.yaml");
+/// How often the panel is drawn.
+const FRAME: Duration = Duration::from_millis(200);
+/// The exit code of what Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Moves a service between two pools on real parts, and plays an incident.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Play the same incident with the operator stopped before it: weights stay, nobody brakes.
+    #[arg(long)]
+    unguarded: bool,
+    /// Leave everything running at the end, until Ctrl-C, to look around with kubectl.
+    #[arg(long)]
+    keep: bool,
+    /// Print lines even if there is a terminal.
+    #[arg(long)]
+    plain: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let played = tokio::select! {
+        biased;
+        result = interrupted() => result.map(|()| ExitCode::from(INTERRUPTED)),
+        result = play(&args) => match result {
+            // Ctrl-C reaches some of the programs too: then their end is no error of the demo.
+            Err(_) if timeout(FRAME, interrupted()).await.is_ok() => Ok(ExitCode::from(INTERRUPTED)),
+            result => result.map(|()| ExitCode::SUCCESS),
+        },
+    };
+    match played {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Until somebody wants it to end.
+async fn interrupted() -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}
+
+async fn play(args: &Args) -> Result<()> {
+    println!("\nSetting the stage, all of it real and on loopback:");
+    let mut world = World::start(settings(), |what| println!("  {what}")).await?;
+    println!("  operator: crossfade run, under its own service account");
+    world.start_operator().await?;
+    let mut operator = world.operators.remove(0);
+    world.apply_plan(&world.fill(PLAN)).await?;
+
+    let panel = !args.plain && stdout().is_terminal();
+    let board = Board::new();
+    board.facts().watched = true;
+    let story = story::play(&world, &board, async || {
+        if args.unguarded {
+            board.tell(Who::Incident, "the operator is stopped: from here on nobody brakes");
+            operator.stop().await?;
+            board.facts().watched = false;
+        }
+        Ok(())
+    });
+    let told = tokio::select! {
+        told = story => told,
+        gone = look::at_traffic(&world, &board) => gone.and_then(|()| bail!("the traffic is not looked at any more")),
+        gone = look::at_weights(&world, &board) => gone.and_then(|()| bail!("the weights are not looked at any more")),
+        gone = look::at_plan(&world, &board) => gone.and_then(|()| bail!("the plan is not looked at any more")),
+        () = show(&board, panel) => bail!("nothing is shown any more"),
+    };
+    if panel {
+        // The panel is gone by now; what happened stays in the terminal.
+        println!();
+        for event in &board.facts().events {
+            println!("{}", screen::line(event, screen::size().0));
+        }
+    }
+    let outcome = told.with_context(|| last_words(&operator))?;
+    conclude(&outcome)?;
+    if args.keep { keep(&world).await } else { Ok(()) }
+}
+
+/// 400 requests a second at a quarter of a connection each; a database that carries about 650
+/// connections a second: 40 at a time, held for 60 ms.
+fn settings() -> Settings {
+    let query = Duration::from_millis(60);
+    Settings {
+        rate: 400.0,
+        behaviour: Behaviour { connects_per_request: story::CALM, query, ..Behaviour::default() },
+        database: mariadb::Options { max_connections: 40, ..mariadb::Options::default() },
+        ..Settings::default()
+    }
+}
+
+/// Shows the board for ever: as a panel on the terminal, or as lines.
+async fn show(board: &Board, panel: bool) {
+    let terminal = panel.then(Terminal::open);
+    let mut printed = Printed::default();
+    loop {
+        if let Some(terminal) = &terminal {
+            let panel = screen::draw(&board.facts(), board.now(), screen::size().0);
+            terminal.show(&panel);
+        } else {
+            for line in printed.news(board) {
+                println!("{line}");
+            }
+        }
+        sleep(FRAME).await;
+    }
+}
+
+fn conclude(outcome: &Outcome) -> Result<()> {
+    println!();
+    for line in outcome.lines() {
+        println!("{line}");
+    }
+    println!();
+    outcome.judge()
+}
+
+fn last_words(operator: &Operator) -> String {
+    let log = operator.log().unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    format!("the end of the operator's log:\n{}\n", lines[lines.len().saturating_sub(15)..].join("\n"))
+}
+
+/// Says how to look around, and waits.
+async fn keep(world: &World) -> Result<()> {
+    let kubectl = world.cluster.kubectl_command();
+    let plugin = program("kubectl-crossfade")?;
+    let folders = [Path::new(kubectl.as_std().get_program()), &plugin].map(Path::parent);
+    let folders: Vec<_> = folders.into_iter().flatten().map(|folder| folder.display().to_string()).collect();
+    println!("Everything runs on until Ctrl-C. In another terminal:\n");
+    println!("  export KUBECONFIG={}", world.cluster.admin_kubeconfig().display());
+    println!("  export PATH={}:$PATH", folders.join(":"));
+    println!("  kubectl get mplan -A --watch");
+    println!("  kubectl -n mail describe mplan mail");
+    println!("  kubectl explain mplan.spec.databases.guards");
+    println!("  kubectl crossfade -n mail status mail");
+    println!("\nHAProxy answers traffic on http://{}/", world.haproxy.front_address());
+    std::future::pending().await
+}

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crossfade_core::decide::decide;
 use crossfade_core::engine::Engine;
-use crossfade_core::meter::{Observation, Sample};
+use crossfade_core::meter::{Observation, Reading, Sample};
 use crossfade_core::seen::Authority;
 use crossfade_core::state::State;
 
@@ -35,7 +35,11 @@ fn main() {
         now = now + build::seconds(1);
         let sample =
             Sample { at: now, connection_rate: Some(100.0), of_max: Some(20.0), ..Sample::default() };
-        engine.observe("accounts", &Observation::Sample { sample, returning_until: None }, now);
+        engine.observe(
+            "accounts",
+            &Observation { reading: Reading::Sample(sample), returning_until: None },
+            now,
+        );
         if second % 2 == 0 {
             for instance in 0..2 {
                 engine.read(instance, Ok(build::reading(build::percent(100))), now);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::guard::{Condition, Guard, Judgement, Signal, Test, Tripped};
-use crossfade_core::meter::{Observation, Sample};
+use crossfade_core::meter::{Observation, Reading, Sample};
 use crossfade_core::plan::Database;
 use crossfade_core::time::Time;
 use crossfade_core::watch::Watch;
@@ -39,7 +39,7 @@ impl Sampled {
                 sample.failed_rate = Some(value * 10.0);
             }
         }
-        let observation = Observation::Sample { sample, returning_until: None };
+        let observation = Observation { reading: Reading::Sample(sample), returning_until: None };
         self.watch.observe(&observation, self.now);
         self.judge()
     }

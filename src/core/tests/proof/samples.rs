@@ -1,7 +1,7 @@
 //! The tests over samples: windows, jitter, gaps, fast and slow sampling; exact numbers.
 
 use crossfade_core::guard::{Judgement, Unknown};
-use crossfade_core::meter::{Observation, Sample};
+use crossfade_core::meter::{Observation, Reading, Sample};
 
 use crate::build::{NOW, max_guard, minutes, rate_guard, seconds};
 use crate::normal::relative_guard;
@@ -162,7 +162,10 @@ fn a_database_that_is_down_or_just_back_says_nothing() {
     let mut sampled = sampled(rate_guard(), seconds(1));
     sampled.quiet(seconds(1), 2000.0, minutes(1));
     sampled.now = sampled.now + seconds(1);
-    let down = Observation::Down { since: sampled.now, error: "refused".into() };
+    let down = Observation {
+        reading: Reading::Down { since: sampled.now, error: "refused".into() },
+        returning_until: None,
+    };
     sampled.watch.observe(&down, sampled.now);
     let unknown = Unknown::Down { since: sampled.now, error: "refused".into() };
     assert_eq!(sampled.judge().unknown, Some(unknown));
@@ -170,7 +173,10 @@ fn a_database_that_is_down_or_just_back_says_nothing() {
     for _ in 0..59 {
         sampled.now = sampled.now + seconds(1);
         let sample = Sample { at: sampled.now, connection_rate: Some(9000.0), ..Sample::default() };
-        sampled.watch.observe(&Observation::Sample { sample, returning_until: Some(until) }, sampled.now);
+        sampled.watch.observe(
+            &Observation { reading: Reading::Sample(sample), returning_until: Some(until) },
+            sampled.now,
+        );
         assert_eq!(sampled.judge().unknown, Some(Unknown::Returning { until }));
         assert!(!sampled.judge().rollback);
     }

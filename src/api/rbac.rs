@@ -1,0 +1,73 @@
+//! The rights that a plan needs in its namespace: to read the Secrets that it names, and nothing else.
+
+use serde_json::{Value, json};
+
+use super::parse::Parsed;
+
+/// Whom the rights are given to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Default for Account {
+    /// As `deploy/` creates it.
+    fn default() -> Self {
+        Self { namespace: "crossfade-system".into(), name: "crossfade".into() }
+    }
+}
+
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A text that is no `namespace/name`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no service account; write <namespace>/<name>, for example crossfade-system/crossfade")]
+pub struct Error(String);
+
+impl std::str::FromStr for Account {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.split_once('/') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+                Ok(Self { namespace: namespace.into(), name: name.into() })
+            }
+            _ => Err(Error(text.into())),
+        }
+    }
+}
+
+/// The name of a plan's Role and `RoleBinding`.
+pub fn role_name(plan: &str) -> String {
+    format!("crossfade-{plan}")
+}
+
+/// The Role and the `RoleBinding` of the plan `name`. Without a namespace they carry none either, and
+/// go where `kubectl apply` puts them.
+pub fn objects(name: &str, namespace: Option<&str>, parsed: &Parsed, account: &Account) -> [Value; 2] {
+    let api_version = "rbac.authorization.k8s.io/v1";
+    let role = role_name(name);
+    let mut metadata = json!({"name": role, "labels": {"app.kubernetes.io/part-of": "crossfade"}});
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = namespace.into();
+    }
+    let secrets: Vec<&str> = parsed.secrets().into_iter().collect();
+    [
+        json!({
+            "apiVersion": api_version, "kind": "Role", "metadata": metadata,
+            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]}],
+        }),
+        json!({
+            "apiVersion": api_version, "kind": "RoleBinding", "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}],
+        }),
+    ]
+}

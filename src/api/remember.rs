@@ -1,0 +1,132 @@
+//! What the engine remembers, into the status. [`super::restore`] reads it again:
+//! `State -> status -> State` is the identity, to the millisecond.
+
+use super::status::{
+    AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, LONGEST_MESSAGE, MigrationPlanStatus,
+    MoveStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
+};
+use super::{duration, wall};
+use crate::core::guard::Level;
+use crate::core::plan::Plan;
+use crate::core::state::State;
+use crate::core::time::Time;
+use crate::core::weight::Weight;
+
+/// The name of a level as status spells it.
+pub const fn level(level: Level) -> &'static str {
+    match level {
+        Level::Clear => "Clear",
+        Level::Pause => "Pause",
+        Level::Rollback => "Rollback",
+    }
+}
+
+/// `text`, cut to what a message of the status may hold.
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(LONGEST_MESSAGE - 1).chain(['…']).collect(),
+    }
+}
+
+/// The newest `longest` of `items`, which is all of them unless something went very wrong.
+fn newest<T, U>(items: &std::collections::VecDeque<T>, longest: usize, write: impl Fn(&T) -> U) -> Vec<U> {
+    items.iter().skip(items.len().saturating_sub(longest)).map(write).collect()
+}
+
+/// Writes `state` into `status`. `offset` is how many milliseconds the wall clock is ahead.
+pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, offset: i64) {
+    // Destructured without `..`, so that a new field must be decided on.
+    let State {
+        intended,
+        raise,
+        stage,
+        stage_since,
+        soaked,
+        proven,
+        spent,
+        approved,
+        guards,
+        retreat,
+        rolled_back_by_hand,
+        last_step,
+        cooldown_until,
+        retreats,
+        retreats_ever,
+        put_backs,
+        halt,
+        joined,
+        commands,
+        history,
+        volatile: _, // it ends with the process
+    } = state;
+    let time = |time: Time| wall::write(time, offset);
+
+    let weight = status.weight.get_or_insert_with(WeightStatus::default);
+    weight.intended = intended.map(Weight::percent);
+    status.raise = raise.map(|raise| RaiseStatus {
+        from: raise.from.percent(),
+        to: raise.to.percent(),
+        at: time(raise.at),
+    });
+    status.stage = Some(StageStatus {
+        name: stage.and_then(|index| plan.stages.get(index)).map(|stage| stage.name.clone()),
+        index: stage.and_then(|index| u32::try_from(index).ok()),
+        since: (*stage_since != Time::default()).then(|| time(*stage_since)),
+        soaked: (!soaked.is_zero()).then(|| duration::format(*soaked)),
+        ends_at: None,
+    });
+    status.proven = proven.iter().cloned().collect();
+    status.spent = spent.iter().cloned().collect();
+    status.approved.clone_from(approved);
+    status.trips = guards
+        .iter()
+        .map(|(key, tripped)| TripStatus {
+            database: key.database.clone(),
+            signal: key.signal.name().into(),
+            level: level(tripped.level).into(),
+            since: time(tripped.since),
+            baseline: tripped.baseline.map(|baseline| baseline.to_string()),
+        })
+        .collect();
+    status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
+        target: retreat.target.percent(),
+        since: time(retreat.since),
+        database: retreat.guard.database.clone(),
+        signal: retreat.guard.signal.name().into(),
+        arrived: retreat.arrived,
+    });
+    status.rolled_back_by_hand = rolled_back_by_hand.as_ref().map(|by_hand| ByHandStatus {
+        target: by_hand.target.percent(),
+        since: time(by_hand.since),
+        reason: cut(&by_hand.reason),
+    });
+    status.last_step = last_step.map(time);
+    let cooldown = CooldownStatus {
+        until: cooldown_until.map(time),
+        retreats: newest(retreats, 256, |at| time(*at)),
+        retreats_ever: *retreats_ever,
+    };
+    status.cooldown = (cooldown != CooldownStatus::default()).then_some(cooldown);
+    status.put_backs = newest(put_backs, 256, |at| time(*at));
+    status.halt = halt.as_ref().map(|halt| HaltStatus {
+        reason: halt.reason.name().into(),
+        message: cut(&halt.message),
+        since: time(halt.since),
+    });
+    status.joined = joined.iter().cloned().collect();
+    status.commands = commands
+        .iter()
+        .map(|(command, answered)| {
+            let value = cut(&answered.value);
+            let answer = cut(&answered.answer);
+            (command.name().into(), AnsweredStatus { value, at: time(answered.at), answer })
+        })
+        .collect();
+    status.history = newest(history, 20, |step| MoveStatus {
+        at: time(step.at),
+        from: step.from.percent(),
+        to: step.to.percent(),
+        reason: step.reason.name().into(),
+    });
+}

@@ -1,0 +1,258 @@
+//! What the engine remembered, out of the status.
+//!
+//! Tolerant: the status may have been written by another version, or by hand. What cannot be read
+//! is reported and left out; the rest is kept.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Problem;
+use super::status::{
+    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, MoveStatus, RaiseStatus,
+    RetreatStatus, StageStatus, TripStatus, WeightStatus,
+};
+use super::{duration, wall};
+use crate::core::guard::{Level, Signal, Tripped};
+use crate::core::plan::Plan;
+use crate::core::reason::Reason;
+use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, Raise, Retreat, State};
+use crate::core::time::Time;
+use crate::core::weight::Weight;
+
+/// The spec that was in force, and its generation; `None` when none was accepted yet.
+pub fn accepted(status: &Value) -> Option<AcceptedStatus> {
+    serde_json::from_value(status.get("accepted")?.clone()).ok()
+}
+
+/// The lease's epoch under which the status was written.
+pub fn epoch(status: &Value) -> Option<i64> {
+    status.get("epoch")?.as_i64()
+}
+
+/// The state that `status` holds, and what could not be read of it. A missing or empty status is
+/// the state of a plan that was never seen. `plan` is the accepted one; `offset` is how many
+/// milliseconds the wall clock is ahead of the core's.
+pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) {
+    let mut reader = Reader { status, offset, problems: Vec::new() };
+    let weight: WeightStatus = reader.field("weight").unwrap_or_default();
+    let cooldown: CooldownStatus = reader.field("cooldown").unwrap_or_default();
+    let mut state = State {
+        intended: weight.intended.map(Weight::from_percent),
+        raise: reader.raise(),
+        proven: reader.list::<String>("proven").into_iter().map(|(_, name)| name).collect(),
+        spent: reader.list::<String>("spent").into_iter().map(|(_, name)| name).collect(),
+        approved: reader.field("approved"),
+        guards: reader.trips(),
+        retreat: reader.retreat(),
+        rolled_back_by_hand: reader.by_hand(),
+        last_step: reader.field::<String>("lastStep").and_then(|text| reader.time("lastStep", &text)),
+        cooldown_until: cooldown.until.and_then(|text| reader.time("cooldown.until", &text)),
+        retreats: cooldown
+            .retreats
+            .iter()
+            .enumerate()
+            .filter_map(|(n, text)| reader.time(&format!("cooldown.retreats[{n}]"), text))
+            .collect(),
+        retreats_ever: cooldown.retreats_ever,
+        put_backs: reader
+            .list::<String>("putBacks")
+            .into_iter()
+            .filter_map(|(path, text)| reader.time(&path, &text))
+            .collect(),
+        halt: reader.halt(),
+        joined: reader.list::<String>("joined").into_iter().map(|(_, name)| name).collect(),
+        commands: reader.commands(),
+        history: reader.history().into(),
+        ..State::default()
+    };
+    reader.stage(&mut state, plan);
+    (state, reader.problems)
+}
+
+struct Reader<'a> {
+    status: &'a Value,
+    offset: i64,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn report(&mut self, path: &str, reason: impl Into<String>) {
+        self.problems.push(Problem::new(
+            format!("status.{path}"),
+            reason,
+            "it is left out; the next write of the status replaces it",
+        ));
+    }
+
+    fn parse<T: DeserializeOwned>(&mut self, path: &str, value: &Value) -> Option<T> {
+        match serde_json::from_value(value.clone()) {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                self.report(path, format!("cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn field<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let value = self.status.get(name).filter(|value| !value.is_null())?;
+        self.parse(name, value)
+    }
+
+    /// The readable items of a list, each with its path.
+    fn list<T: DeserializeOwned>(&mut self, name: &str) -> Vec<(String, T)> {
+        match self.status.get(name) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(items)) => items
+                .iter()
+                .enumerate()
+                .filter_map(|(n, item)| {
+                    let path = format!("{name}[{n}]");
+                    self.parse(&path, item).map(|item| (path, item))
+                })
+                .collect(),
+            Some(_) => {
+                self.report(name, "is no list");
+                Vec::new()
+            }
+        }
+    }
+
+    fn time(&mut self, path: &str, text: &str) -> Option<Time> {
+        let time = wall::read(text, self.offset);
+        if time.is_none() {
+            self.report(path, format!("\"{}\" is no time", text.chars().take(40).collect::<String>()));
+        }
+        time
+    }
+
+    fn reason(&mut self, path: &str, name: &str) -> Option<Reason> {
+        let reason = Reason::ALL.iter().copied().find(|reason| reason.name() == name);
+        if reason.is_none() {
+            self.report(path, format!("\"{name}\" is no reason that this version knows"));
+        }
+        reason
+    }
+
+    fn key(&mut self, path: &str, database: String, signal: &str) -> Option<GuardKey> {
+        let signal = Signal::ALL.into_iter().find(|known| known.name() == signal);
+        if signal.is_none() {
+            self.report(path, "is of a signal that this version does not know");
+        }
+        Some(GuardKey { database, signal: signal? })
+    }
+
+    /// The stage by its name, as it may have moved; by the weight, if it is gone.
+    fn stage(&mut self, into: &mut State, plan: &Plan) {
+        let Some(stage) = self.field::<StageStatus>("stage") else { return };
+        into.stage_since = stage.since.and_then(|text| self.time("stage.since", &text)).unwrap_or_default();
+        if let Some(text) = stage.soaked {
+            match duration::parse(&text) {
+                Ok(soaked) => into.soaked = soaked,
+                Err(error) => self.report("stage.soaked", error.to_string()),
+            }
+        }
+        let Some(name) = stage.name else { return };
+        into.stage = plan.stages.iter().position(|known| known.name == name);
+        if into.stage.is_none() {
+            into.stage = into.intended.and_then(|weight| plan.stage_at(weight));
+            into.soaked = std::time::Duration::ZERO;
+            self.report(
+                "stage.name",
+                format!("\"{name}\" is no stage of the accepted spec; taken by weight, soak anew"),
+            );
+        }
+    }
+
+    fn raise(&mut self) -> Option<Raise> {
+        let RaiseStatus { from, to, at } = self.field("raise")?;
+        let at = self.time("raise.at", &at).unwrap_or_default();
+        Some(Raise { from: Weight::from_percent(from), to: Weight::from_percent(to), at })
+    }
+
+    fn trips(&mut self) -> BTreeMap<GuardKey, Tripped> {
+        let trips = self.list::<TripStatus>("trips");
+        trips.into_iter().filter_map(|(path, trip)| self.trip(&path, trip)).collect()
+    }
+
+    /// A trip survives whatever else is wrong with it.
+    fn trip(&mut self, path: &str, trip: TripStatus) -> Option<(GuardKey, Tripped)> {
+        let key = self.key(path, trip.database, &trip.signal)?;
+        let level = match trip.level.as_str() {
+            "Clear" => Level::Clear,
+            "Pause" => Level::Pause,
+            "Rollback" => Level::Rollback,
+            other => {
+                self.report(&format!("{path}.level"), format!("\"{other}\" is no level; taken as Pause"));
+                Level::Pause
+            }
+        };
+        let since = self.time(&format!("{path}.since"), &trip.since).unwrap_or_default();
+        let baseline = trip.baseline.and_then(|text| {
+            let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+            if number.is_none() {
+                self.report(&format!("{path}.baseline"), "is no number");
+            }
+            number
+        });
+        Some((key, Tripped { level, since, baseline }))
+    }
+
+    fn retreat(&mut self) -> Option<Retreat> {
+        let retreat: RetreatStatus = self.field("retreat")?;
+        Some(Retreat {
+            target: Weight::from_percent(retreat.target),
+            since: self.time("retreat.since", &retreat.since).unwrap_or_default(),
+            guard: self.key("retreat.signal", retreat.database, &retreat.signal)?,
+            arrived: retreat.arrived,
+        })
+    }
+
+    fn by_hand(&mut self) -> Option<ByHand> {
+        let ByHandStatus { target, since, reason } = self.field("rolledBackByHand")?;
+        let since = self.time("rolledBackByHand.since", &since).unwrap_or_default();
+        Some(ByHand { target: Weight::from_percent(target), since, reason })
+    }
+
+    /// A halt with an unknown reason still halts.
+    fn halt(&mut self) -> Option<Halt> {
+        let HaltStatus { reason, message, since } = self.field("halt")?;
+        let reason = self.reason("halt.reason", &reason).unwrap_or(Reason::Drift);
+        let since = self.time("halt.since", &since).unwrap_or_default();
+        Some(Halt { reason, message, since })
+    }
+
+    fn commands(&mut self) -> BTreeMap<Command, Answered> {
+        let stored: BTreeMap<String, Value> = self.field("commands").unwrap_or_default();
+        let mut commands = BTreeMap::new();
+        for (name, value) in stored {
+            let path = format!("commands.{name}");
+            let Some(command) = Command::ALL.into_iter().find(|command| command.name() == name) else {
+                self.report(&path, "is no command that this version knows");
+                continue;
+            };
+            if let Some(AnsweredStatus { value, at, answer }) = self.parse(&path, &value) {
+                let at = self.time(&format!("{path}.at"), &at).unwrap_or_default();
+                commands.insert(command, Answered { value, at, answer });
+            }
+        }
+        commands
+    }
+
+    fn history(&mut self) -> Vec<Move> {
+        let moves = self.list::<MoveStatus>("history");
+        moves
+            .into_iter()
+            .filter_map(|(path, step)| {
+                Some(Move {
+                    at: self.time(&path, &step.at)?,
+                    from: Weight::from_percent(step.from),
+                    to: Weight::from_percent(step.to),
+                    reason: self.reason(&path, &step.reason)?,
+                })
+            })
+            .collect()
+    }
+}

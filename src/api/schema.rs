@@ -1,0 +1,269 @@
+//! The API server's own checks, offline: the schema and its rules, over a raw document.
+#![allow(clippy::format_push_string)] // short texts for people, put together once
+
+use std::sync::LazyLock;
+
+use jsonschema::error::{ValidationError, ValidationErrorKind};
+use kube::core::cel;
+use serde_json::{Value, json};
+
+use super::rules::Law;
+use super::{Problem, crd, shape};
+
+/// The committed schema, compiled once.
+struct Compiled {
+    raw: Value,
+    shape: Option<jsonschema::Validator>,
+    rules: cel::CompiledSchema,
+}
+
+static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
+    let raw = crd::value()
+        .map(|mut crd| crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take())
+        .unwrap_or_default();
+    let shape = jsonschema::options().with_draft(jsonschema::Draft::Draft4).build(&raw).ok();
+    let rules = cel::compile_schema(&raw);
+    Compiled { raw, shape, rules }
+});
+
+/// The schema of the whole object.
+pub fn raw() -> &'static Value {
+    &COMPILED.raw
+}
+
+/// What the schema refuses in `object`. Fields that it does not know are another question.
+pub fn problems(object: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    match &COMPILED.shape {
+        Some(shape) => problems.extend(shape.iter_errors(object).map(|error| explain(&error))),
+        None => {
+            problems.push(Problem::new("", "the schema does not compile", "this is a bug, please report it"));
+        }
+    }
+    problems
+}
+
+/// The fields of `object` that the schema does not know: the API server drops them.
+pub fn unknown_fields(object: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    unknown(raw(), object, "", &mut problems);
+    problems
+}
+
+/// The rules that `object` breaks, and for each whether the core finds the same. A rule that cannot
+/// be evaluated says nothing here: its field has the wrong shape, which [`problems`] tells.
+pub fn broken_rules(object: &Value) -> Vec<(Problem, bool)> {
+    let errors = match cel::Validator::new().validate_compiled(&COMPILED.rules, object, None) {
+        Ok(()) => return Vec::new(),
+        Err(errors) => errors,
+    };
+    errors
+        .into_vec()
+        .into_iter()
+        .filter(|error| error.kind == cel::ErrorKind::ValidationFailure)
+        .map(|error| {
+            let law = Law::by_message(&error.message);
+            let (reason, remedy) = law.map_or((error.message.as_str(), ""), |law| (law.reason, law.remedy));
+            (Problem::new(error.field_path, reason, remedy), law.is_some_and(|law| law.in_core))
+        })
+        .collect()
+}
+
+/// `object` with the schema's defaults filled in, as the API server does.
+pub fn with_defaults(object: &Value) -> Value {
+    cel::apply_defaults(raw(), object)
+}
+
+/// A JSON pointer as the API spells paths: `/spec/stages/0` is `spec.stages[0]`.
+fn path(pointer: &str) -> String {
+    let mut path = String::new();
+    for part in pointer.split('/').skip(1) {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty() {
+            path += &format!("[{part}]");
+        } else {
+            path += if path.is_empty() { "" } else { "." };
+            path += &part.replace("~1", "/").replace("~0", "~");
+        }
+    }
+    path
+}
+
+fn explain(error: &ValidationError) -> Problem {
+    use ValidationErrorKind as Kind;
+    let mut field = path(error.instance_path().as_str());
+    let shown = short(error.instance());
+    let (reason, remedy) = match error.kind() {
+        Kind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            field = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
+            ("is missing".to_owned(), described(error, Some(name)))
+        }
+        Kind::Type { .. } => {
+            let wanted =
+                schema_at(error).and_then(|schema| schema["type"].as_str()).unwrap_or("another type");
+            let article = if wanted.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
+            (format!("{shown} is not {article} {}", human(wanted)), described(error, None))
+        }
+        Kind::Enum { options } => {
+            (format!("{shown} is not allowed"), format!("write one of {}", listed(options)))
+        }
+        Kind::Pattern { pattern } => {
+            (format!("{shown} {}", pattern_reason(pattern)), pattern_remedy(pattern))
+        }
+        Kind::Minimum { limit } => (format!("{shown} is too small"), format!("write at least {limit}")),
+        Kind::Maximum { limit } => (format!("{shown} is too large"), format!("write at most {limit}")),
+        Kind::MultipleOf { multiple_of } => {
+            (format!("{shown} is no multiple of {multiple_of}"), "write at most two decimals".into())
+        }
+        Kind::MinItems { limit } => ("has too few items".into(), format!("give at least {limit}")),
+        Kind::MaxItems { limit } => ("has too many items".into(), format!("give at most {limit}")),
+        Kind::MinLength { .. } => ("is empty".into(), described(error, None)),
+        Kind::MaxLength { limit } => {
+            (format!("{shown} is too long"), format!("write at most {limit} characters"))
+        }
+        _ => (error.to_string(), described(error, None)),
+    };
+    Problem::new(field, reason, remedy)
+}
+
+fn human(kind: &str) -> &str {
+    match kind {
+        "array" => "list",
+        "object" => "object with fields",
+        "string" => "text",
+        "boolean" => "true or false",
+        other => other,
+    }
+}
+
+/// A value in few characters.
+fn short(value: &Value) -> String {
+    let text = match value {
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "an object".into(),
+        other => other.to_string(),
+    };
+    if text.chars().count() > 60 { text.chars().take(59).chain(['…']).collect() } else { text }
+}
+
+fn listed(options: &Value) -> String {
+    let items = options.as_array().map(Vec::as_slice).unwrap_or_default();
+    items
+        .iter()
+        .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn pattern_reason(pattern: &str) -> &'static str {
+    match pattern {
+        shape::DURATION => "is no duration",
+        shape::LABEL => "is no name",
+        shape::OBJECT => "is no name of a Kubernetes object",
+        shape::HOST => "is no host name or address",
+        shape::INSTANCE => "is no address of a Runtime API",
+        shape::HAPROXY_NAME | shape::HAPROXY_GLOB => "is no name that HAProxy allows",
+        shape::APPROVAL => "is no approval",
+        shape::FACTOR => "is no factor",
+        _ => "is not of the form that is wanted",
+    }
+}
+
+fn pattern_remedy(pattern: &str) -> String {
+    match pattern {
+        shape::DURATION => "write for example 500ms, 30s, 5m or 1h30m".into(),
+        shape::LABEL | shape::OBJECT => {
+            "use lower case letters, digits and -, beginning and ending with a letter or digit".into()
+        }
+        shape::HOST => "write it without scheme and port, for example accounts-db.mail".into(),
+        shape::INSTANCE => "write tls://host:port, tcp://host:port or unix:///path/to/socket".into(),
+        shape::HAPROXY_NAME => "use letters, digits and _ . : -".into(),
+        shape::HAPROXY_GLOB => "use letters, digits and _ . : -, * for any characters and ? for one".into(),
+        shape::APPROVAL => "write <stage>, or <stage>/<token> with the token of status.approvalToken".into(),
+        shape::FACTOR => "write a number with at most two decimals as text, for example \"1.5\"".into(),
+        other => format!("it must match {other}"),
+    }
+}
+
+/// The schema that holds the keyword which failed.
+fn schema_at(error: &ValidationError) -> Option<&'static Value> {
+    let pointer = error.schema_path().as_str();
+    raw().pointer(&pointer[..pointer.rfind('/')?])
+}
+
+/// What the field is for, by its documentation: the first sentence.
+fn described(error: &ValidationError, property: Option<&str>) -> String {
+    let description = schema_at(error)
+        .map(|schema| property.map_or(schema, |name| &schema["properties"][name]))
+        .and_then(|schema| schema["description"].as_str());
+    match description {
+        Some(text) => {
+            let sentence = text.split(". ").next().unwrap_or(text).split(".\n").next().unwrap_or(text);
+            format!(
+                "it is: {}",
+                sentence.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.')
+            )
+        }
+        None => "see `kubectl explain mplan.spec --recursive`".into(),
+    }
+}
+
+fn unknown(schema: &Value, value: &Value, path: &str, problems: &mut Vec<Problem>) {
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                unknown(&schema["items"], item, &format!("{path}[{index}]"), problems);
+            }
+        }
+        Value::Object(fields) => {
+            let Some(known) = schema["properties"].as_object() else { return };
+            for (name, field) in fields {
+                let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                // The API server knows these without a schema.
+                if path.is_empty() && matches!(name.as_str(), "apiVersion" | "kind" | "metadata") {
+                    continue;
+                }
+                match known.get(name) {
+                    Some(schema) => unknown(schema, field, &here, problems),
+                    None => {
+                        problems.push(Problem::new(here, "there is no such field", meant(path, name, known)));
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn meant(path: &str, name: &str, known: &serde_json::Map<String, Value>) -> String {
+    if name == "aboveBaseline" && path.ends_with(".rollback") {
+        return "relative thresholds only pause: give all three as absolute values, or remove rollback"
+            .into();
+    }
+    let near = known.keys().map(|field| (distance(&name.to_lowercase(), &field.to_lowercase()), field)).min();
+    match near {
+        Some((distance, field)) if distance <= 1 + name.len() / 4 => format!("did you mean {field}?"),
+        _ => {
+            format!("remove it; the fields here are {}", known.keys().cloned().collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// How many characters lie between two words (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let cost = (diagonal + usize::from(from != *to)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], cost);
+        }
+    }
+    row[b.len()]
+}
+
+/// The whole object of a spec, as the rules see it.
+pub(super) fn object(spec: &Value) -> Value {
+    json!({"spec": spec})
+}

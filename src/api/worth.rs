@@ -1,0 +1,119 @@
+//! Whether a status is worth writing: each transition is; figures only when they are off, and
+//! rarely. There are no writes per sample.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::number;
+
+/// Figures are written at most this often.
+pub const FIGURES_EVERY: Duration = Duration::from_mins(5);
+/// Figures are written when one is off by more than this part.
+pub const OFF: f64 = 0.2;
+
+/// What changes from sample to sample, wherever it stands. `soaked` is the engine's to ask for.
+const FIGURES: [&str; 13] = [
+    "measuredAt",
+    "value",
+    "baseline",
+    "pauseAt",
+    "rollbackAt",
+    "resumeAt",
+    "connectionsPerSecond",
+    "endsAt",
+    "soaked",
+    "message",
+    "why",
+    "unknown",
+    "until",
+];
+
+/// Whether `next` is worth writing over `previous`: something else than figures changed, or a figure
+/// is off by over 20 % and `previous` is at least 5 minutes old.
+pub fn worth_writing(previous: Option<&Value>, next: &Value) -> bool {
+    let Some(previous) = previous else { return true };
+    let previous = number::normal(previous.clone());
+    if without_figures(&previous) != without_figures(next) {
+        return true;
+    }
+    let measured = |status: &Value| status.get("measuredAt")?.as_str()?.parse::<Timestamp>().ok();
+    let old = match (measured(&previous), measured(next)) {
+        (Some(then), Some(now)) => {
+            let millis = now.as_millisecond() - then.as_millisecond();
+            u128::from(millis.unsigned_abs()) >= FIGURES_EVERY.as_millis()
+        }
+        _ => true,
+    };
+    old && off(&previous, next)
+}
+
+fn without_figures(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| !FIGURES.contains(&name.as_str()))
+            // What the user wrote, and what was acted on, is compared whole.
+            .map(|(name, field)| match name.as_str() {
+                "accepted" | "commands" | "trips" | "history" => (name.clone(), field.clone()),
+                _ => (name.clone(), without_figures(field)),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(without_figures).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Whether some number differs by over a fifth, or something appeared or went.
+fn off(previous: &Value, next: &Value) -> bool {
+    match (previous, next) {
+        (Value::Object(before), Value::Object(after)) => {
+            before.keys().any(|name| !after.contains_key(name))
+                || after.iter().any(|(name, field)| before.get(name).is_none_or(|was| off(was, field)))
+        }
+        (Value::Array(before), Value::Array(after)) => {
+            before.len() != after.len() || before.iter().zip(after).any(|(was, is)| off(was, is))
+        }
+        (Value::Number(before), Value::Number(after)) => match (before.as_f64(), after.as_f64()) {
+            (Some(before), Some(after)) => (after - before).abs() > OFF * before.abs().max(1.0),
+            _ => before != after,
+        },
+        // Times move by themselves, and words tell figures that stand here as numbers too.
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn status(minute: u32, value: f64, phase: &str) -> Value {
+        json!({
+            "phase": phase,
+            "measuredAt": format!("2026-01-01T00:{minute:02}:00.000Z"),
+            "databases": [{"name": "a", "guards": [{"signal": "ConnectionRate", "value": value}]}],
+        })
+    }
+
+    #[test]
+    fn a_transition_is_written_at_once() {
+        assert!(worth_writing(None, &status(0, 100.0, "Soaking")));
+        assert!(worth_writing(Some(&status(0, 100.0, "Soaking")), &status(0, 100.0, "Paused")));
+    }
+
+    #[test]
+    fn figures_are_written_when_they_are_off_and_rarely() {
+        let before = status(0, 100.0, "Soaking");
+        assert!(!worth_writing(Some(&before), &status(4, 500.0, "Soaking")), "too early");
+        assert!(!worth_writing(Some(&before), &status(30, 119.0, "Soaking")), "too near");
+        assert!(worth_writing(Some(&before), &status(5, 121.0, "Soaking")));
+    }
+
+    #[test]
+    fn how_the_api_server_spells_a_number_is_no_change() {
+        let stored = json!({"weight": {"intended": 10}});
+        assert!(!worth_writing(Some(&stored), &number::normal(json!({"weight": {"intended": 10.0}}))));
+    }
+}

@@ -1,0 +1,178 @@
+//! The lanes and samplers that run: started and ended as plans come, change and go. One lane per
+//! instance and plan, one sampler per database and credentials.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::fleet::{DatabaseId, LaneHandle, LaneId};
+use super::key::PlanKey;
+use super::lane::Lane;
+use super::mailbox::Mailbox;
+use super::operator::Operator;
+use super::sampler::Sampler;
+use super::wire::{DatabaseWire, InstanceWire};
+
+/// A lane that runs.
+pub struct Running {
+    wire: InstanceWire,
+    handle: LaneHandle,
+    /// Cancelled when the lane is asked to end.
+    asked: CancellationToken,
+    /// Cancelled when it has ended.
+    ended: CancellationToken,
+}
+
+impl Running {
+    /// Names the lane and its mailbox.
+    pub fn handle(&self) -> LaneHandle {
+        self.handle.clone()
+    }
+}
+
+struct Sampled {
+    id: DatabaseId,
+    wire: DatabaseWire,
+    periods: watch::Sender<BTreeSet<Duration>>,
+    stop: CancellationToken,
+}
+
+/// Starts and ends lanes and samplers.
+pub struct Hands {
+    operator: Arc<Operator>,
+    /// All lanes, to be waited for at the end.
+    pub lanes: TaskTracker,
+    samplers: Vec<Sampled>,
+    /// What lanes on their way out still hold, and when they let go of it.
+    leaving: Vec<(String, CancellationToken)>,
+    names: u64,
+}
+
+impl Hands {
+    /// None yet.
+    pub fn new(operator: Arc<Operator>) -> Self {
+        Self { operator, lanes: TaskTracker::new(), samplers: Vec::new(), leaving: Vec::new(), names: 0 }
+    }
+
+    fn name(&mut self) -> u64 {
+        self.names += 1;
+        self.names
+    }
+
+    /// The lanes for these instances: those that stay are kept, the rest is ended or started. A new
+    /// lane begins when whoever held its route has let go of it.
+    pub fn lanes(
+        &mut self,
+        plan: &PlanKey,
+        mut before: Vec<Running>,
+        wires: &[InstanceWire],
+    ) -> Result<Vec<Running>, String> {
+        let mut lanes: Vec<Option<Running>> = wires
+            .iter()
+            .map(|wire| {
+                let place = before.iter().position(|lane| lane.wire == *wire)?;
+                Some(before.swap_remove(place))
+            })
+            .collect();
+        // A lane whose way to the same route changed keeps its name: what it still does counts.
+        let replaced: Vec<(String, LaneId)> =
+            before.iter().map(|lane| (lane.wire.route(), lane.handle.id)).collect();
+        self.end(before);
+        for (wire, lane) in wires.iter().zip(&mut lanes) {
+            if lane.is_none() {
+                let id = replaced.iter().find(|(route, _)| *route == wire.route()).map(|(_, id)| *id);
+                *lane = Some(self.start(plan, wire, id)?);
+            }
+        }
+        Ok(lanes.into_iter().flatten().collect())
+    }
+
+    /// Ends lanes: each does what it was ordered and lets go.
+    pub fn end(&mut self, lanes: Vec<Running>) {
+        for lane in lanes {
+            lane.asked.cancel();
+            lane.handle.mailbox.close();
+            self.leaving.push((lane.wire.route(), lane.ended));
+        }
+    }
+
+    fn start(&mut self, plan: &PlanKey, wire: &InstanceWire, id: Option<LaneId>) -> Result<Running, String> {
+        let instance = wire.open()?;
+        let id = id.unwrap_or_else(|| self.name());
+        let mailbox = Arc::new(Mailbox::default());
+        let lane = Lane {
+            plan: plan.clone(),
+            id,
+            instance,
+            mailbox: mailbox.clone(),
+            operator: self.operator.clone(),
+            asked: None,
+        };
+        let (asked, ended) = (CancellationToken::new(), CancellationToken::new());
+        self.leaving.retain(|(_, ended)| !ended.is_cancelled());
+        let route = wire.route();
+        let holders: Vec<CancellationToken> =
+            self.leaving.iter().filter(|(held, _)| *held == route).map(|(_, ended)| ended.clone()).collect();
+        let done = ended.clone().drop_guard();
+        let work = self.lanes.track_future(async move {
+            for holder in holders {
+                holder.cancelled().await;
+            }
+            lane.work().await;
+            drop(done);
+        });
+        self.operator.crew.start(format!("lane {plan} {route}"), &asked, work);
+        Ok(Running { wire: wire.clone(), handle: LaneHandle { id, mailbox }, asked, ended })
+    }
+
+    /// Samples exactly these databases, each at these periods.
+    pub fn sample(&mut self, wanted: &[(DatabaseWire, Duration)]) -> Result<(), String> {
+        let periods = |wire: &DatabaseWire| -> BTreeSet<Duration> {
+            wanted.iter().filter(|(other, _)| other == wire).map(|(_, every)| *every).collect()
+        };
+        self.samplers.retain(|sampled| {
+            let periods = periods(&sampled.wire);
+            if periods.is_empty() {
+                sampled.stop.cancel();
+                return false;
+            }
+            sampled.periods.send_if_modified(|known| {
+                let changed = *known != periods;
+                *known = periods;
+                changed
+            });
+            true
+        });
+        for (wire, every) in wanted {
+            if self.id(wire).is_some() {
+                continue;
+            }
+            let periods = periods(wire);
+            let shortest = periods.first().copied().unwrap_or(*every);
+            let source = wire.open(shortest)?;
+            let (sender, receiver) = watch::channel(periods);
+            let (id, stop) = (self.name(), CancellationToken::new());
+            let sampler = Sampler {
+                id,
+                endpoint: wire.endpoint(),
+                source,
+                periods: receiver,
+                operator: self.operator.clone(),
+                asked: None,
+            };
+            let name = format!("sampler {}", wire.endpoint());
+            self.operator.crew.start(name, &stop, sampler.sample(stop.clone()));
+            self.samplers.push(Sampled { id, wire: wire.clone(), periods: sender, stop });
+        }
+        Ok(())
+    }
+
+    /// The sampler of a database.
+    pub fn id(&self, wire: &DatabaseWire) -> Option<DatabaseId> {
+        self.samplers.iter().find(|sampled| sampled.wire == *wire).map(|sampled| sampled.id)
+    }
+}

@@ -1,0 +1,32 @@
+//! The shell around the core: watches, samples, writes, records. It decides nothing.
+//!
+//! Every event (a sample, a reading, an outcome, a stored record, a changed object, a changed lease,
+//! a deadline) is fed to the [`fleet`] under its one lock; what the engines ask for is handed to the
+//! lanes, recorders and the teller, none of which waits for another.
+
+pub mod args;
+pub mod client;
+pub mod clock;
+pub mod crew;
+pub mod fleet;
+pub mod hands;
+pub mod key;
+pub mod known;
+pub mod lane;
+pub mod lease;
+pub mod log;
+pub mod mailbox;
+pub mod operator;
+pub mod reconcile;
+pub mod recorder;
+pub mod resolve;
+mod run;
+pub mod sampler;
+pub mod secrets;
+pub mod teller;
+mod warm;
+pub mod watch;
+pub mod wire;
+
+pub use args::Args;
+pub use run::{Error, run};

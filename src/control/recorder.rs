@@ -1,0 +1,260 @@
+//! The recorder of one plan: the only writer of its status. The latest state wins; nothing waits for
+//! it but a raise (R8), and it waits for nobody. Each write carries the version that it replaces and
+//! is made only under a claim that outlives it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{self, Failure, TIMEOUT};
+use super::key::PlanKey;
+use super::operator::{Operator, epoch};
+use crate::api::render::{self, StatusInput, render};
+use crate::api::{restore, worth};
+use crate::core::fence::Permit;
+use crate::core::plan::Plan;
+use crate::core::report::{Condition, Report};
+use crate::core::route::{Purpose, Seen};
+use crate::core::state::State;
+use crate::core::time::Time;
+
+/// How often a status is compared with what is stored, when nothing asks for it earlier.
+const COMPARE: Duration = Duration::from_secs(1);
+/// The first and the longest wait after a failure.
+const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+/// How often a write that finds another version is made anew at once.
+const CONFLICTS: u32 = 3;
+
+/// What the reconciler found out about a plan's spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The newest spec's generation.
+    pub generation: i64,
+    /// The condition `Accepted`.
+    pub condition: Condition,
+    /// The spec in force and its generation; `None` while none was ever accepted.
+    pub accepted: Option<(Arc<Value>, i64)>,
+}
+
+/// Where the reconciler and the fleet leave what a recorder needs.
+#[derive(Debug, Default)]
+pub struct Desk {
+    verdict: Mutex<Option<Verdict>>,
+    /// Something is to be recorded.
+    pub wake: Arc<Notify>,
+}
+
+impl Desk {
+    /// Leaves a verdict.
+    pub fn leave(&self, verdict: Verdict) {
+        *self.lock() = Some(verdict);
+        self.wake.notify_one();
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Verdict>> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The recorder of one plan.
+pub struct Recorder {
+    /// The plan.
+    pub plan: PlanKey,
+    /// Which object it is: one made anew under the same name is another plan.
+    pub uid: String,
+    /// The plans of its namespace.
+    pub api: Api<DynamicObject>,
+    /// What it needs.
+    pub desk: Arc<Desk>,
+    /// What the tasks share.
+    pub operator: Arc<Operator>,
+}
+
+/// What is known to be stored.
+struct Stored {
+    epoch: u64,
+    version: String,
+    status: Option<Value>,
+}
+
+/// What the engine says, copied out of the fleet.
+struct Snapshot {
+    plan: Plan,
+    state: State,
+    report: Report,
+    seen: Vec<Seen>,
+    revision: Option<u64>,
+    now: Time,
+}
+
+impl Recorder {
+    /// Records until `stop`, then once more.
+    pub async fn record(self, stop: CancellationToken) {
+        let mut stored = None;
+        let mut wait = COMPARE;
+        let mut retry = RETRY[0];
+        let mut told = None;
+        loop {
+            let asked = tokio::select! {
+                () = stop.cancelled() => false,
+                () = self.desk.wake.notified(), if wait == COMPARE => true,
+                () = tokio::time::sleep(wait) => true,
+            };
+            match self.step(&mut stored).await {
+                Ok(()) => (wait, retry, told) = (COMPARE, RETRY[0], None),
+                Err(failure) => {
+                    if told.as_ref() != Some(&failure) {
+                        tracing::warn!(plan = %self.plan, %failure, "the status is not stored yet");
+                        told = Some(failure.clone());
+                    }
+                    stored = stored.filter(|_| !matches!(failure, Failure::Conflict));
+                    (wait, retry) = (retry, (retry * 2).min(RETRY[1]));
+                }
+            }
+            if !asked {
+                return;
+            }
+        }
+    }
+
+    async fn step(&self, stored: &mut Option<Stored>) -> Result<(), Failure> {
+        for _ in 0..CONFLICTS {
+            let Some(epoch) = epoch(self.operator.standing()) else {
+                *stored = None;
+                return Ok(());
+            };
+            let running = self.operator.fleet(|fleet, _| fleet.get(&self.plan).map(|entry| entry.taken_over));
+            let ours = stored.as_ref().is_some_and(|stored| stored.epoch == epoch);
+            if !ours || running.is_some_and(|taken_over| taken_over != Some(epoch)) {
+                let Some(found) = self.read(epoch).await? else { return Ok(()) };
+                self.take_over(&found);
+                *stored = Some(found);
+            }
+            let Some(known) = stored.as_mut() else { return Ok(()) };
+            let Some((next, revision)) = self.next(known) else { return Ok(()) };
+            // A status is for the holder alone, like a raise.
+            if self.operator.permit(Purpose::Raise, epoch, TIMEOUT) != Permit::AsOrdered {
+                return Ok(());
+            }
+            match self.write(&known.version, &next).await {
+                Ok(object) => {
+                    known.version = object.metadata.resource_version.unwrap_or_default();
+                    known.status = Some(next);
+                    if let Some(revision) = revision {
+                        self.operator.fleet(|fleet, now| fleet.recorded(&self.plan, revision, now));
+                    }
+                    return Ok(());
+                }
+                Err(Failure::Conflict) => {
+                    // The spec or an annotation was changed in between: the status is still ours.
+                    let Some(found) = self.read(epoch).await? else { return Ok(()) };
+                    known.version = found.version;
+                }
+                Err(Failure::NotFound) => return Ok(()),
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    /// The object as it stands; `None` when it is gone or another one.
+    async fn read(&self, epoch: u64) -> Result<Option<Stored>, Failure> {
+        let found = client::ask(self.api.get_opt(self.plan.name())).await?;
+        Ok(found.filter(|object| object.metadata.uid.as_ref() == Some(&self.uid)).map(|object| Stored {
+            epoch,
+            version: object.metadata.resource_version.unwrap_or_default(),
+            status: object.data.get("status").cloned(),
+        }))
+    }
+
+    fn take_over(&self, found: &Stored) {
+        let offset = self.operator.clock.offset();
+        let problems = self.operator.fleet(|fleet, now| {
+            let entry = fleet.get(&self.plan)?;
+            let status = found.status.as_ref().unwrap_or(&Value::Null);
+            let (state, problems) = restore::state(status, entry.engine.plan(), offset);
+            fleet.take_over(&self.plan, found.epoch, state, now);
+            Some(problems)
+        });
+        for problem in problems.into_iter().flatten() {
+            tracing::warn!(plan = %self.plan, %problem, "a part of the status cannot be read");
+        }
+    }
+
+    /// The status to write and the revision that it holds, if it is worth a write.
+    fn next(&self, known: &Stored) -> Option<(Value, Option<u64>)> {
+        let verdict = self.desk.verdict()?;
+        let snapshot = self.operator.fleet(|fleet, now| {
+            let entry = fleet.get(&self.plan).filter(|entry| entry.taken_over == Some(known.epoch))?;
+            Some(Snapshot {
+                plan: entry.engine.plan().clone(),
+                state: entry.engine.state().clone(),
+                report: entry.engine.report(now),
+                seen: entry.engine.seen().instances.clone(),
+                revision: entry.wanted,
+                now,
+            })
+        });
+        let accepted = verdict.accepted.as_ref();
+        let engine = snapshot.as_ref().zip(accepted).map(|(snapshot, (spec, generation))| render::Engine {
+            plan: &snapshot.plan,
+            spec,
+            generation: *generation,
+            state: &snapshot.state,
+            report: &snapshot.report,
+            seen: &snapshot.seen,
+        });
+        if engine.is_none() && accepted.is_some() {
+            // It runs, but was not taken over yet: what is stored is not to be overwritten.
+            return None;
+        }
+        let now = snapshot.as_ref().map_or_else(|| self.operator.clock.now(), |snapshot| snapshot.now);
+        let mut next = render(&StatusInput {
+            engine,
+            acceptance: &verdict.condition,
+            generation: verdict.generation,
+            epoch: i64::try_from(known.epoch).unwrap_or(i64::MAX),
+            now,
+            offset: self.operator.clock.offset(),
+            previous: known.status.as_ref(),
+        });
+        if snapshot.is_none() {
+            keep_memory(&mut next, known.status.as_ref());
+        }
+        let revision = snapshot.and_then(|snapshot| snapshot.revision);
+        let worth = revision.is_some() || worth::worth_writing(known.status.as_ref(), &next);
+        worth.then_some((next, revision))
+    }
+
+    async fn write(&self, version: &str, status: &Value) -> Result<DynamicObject, Failure> {
+        // The whole status, over exactly this version of the object: else 409.
+        let patch = json!([
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "add", "path": "/status", "value": status},
+        ]);
+        let patch: json_patch::Patch =
+            serde_json::from_value(patch).map_err(|error| Failure::Refused(error.to_string()))?;
+        self.operator.metrics.api_write("patch", "migrationplans/status");
+        let params = PatchParams::default();
+        client::ask(self.api.patch_status(self.plan.name(), &params, &Patch::Json::<()>(patch))).await
+    }
+}
+
+/// A plan that cannot run now must not lose what an earlier run remembered: only what was said about
+/// the spec is replaced.
+fn keep_memory(next: &mut Value, previous: Option<&Value>) {
+    let (Some(next), Some(Value::Object(previous))) = (next.as_object_mut(), previous) else { return };
+    for (name, value) in previous {
+        if !matches!(name.as_str(), "conditions" | "observedGeneration" | "epoch" | "summary" | "phase") {
+            next.insert(name.clone(), value.clone());
+        }
+    }
+}

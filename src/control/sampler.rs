@@ -1,0 +1,109 @@
+//! The guard loop of one database: asks for its counters on its own period and lets every plan that
+//! names it decide at once. It waits for nothing but the database.
+//!
+//! One connection serves all plans; plans that ask for different periods each get their own samples,
+//! so that none changes what another's thresholds mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::fleet::DatabaseId;
+use super::operator::Operator;
+use super::reconcile::Refused;
+use crate::core::meter::{Answer, Meter};
+use crate::probe::mysql::Source;
+
+/// One sampled database.
+pub struct Sampler {
+    /// Its name for the life of the process.
+    pub id: DatabaseId,
+    /// Host and port, for metrics.
+    pub endpoint: String,
+    /// Where answers come from.
+    pub source: Source,
+    /// The periods that plans ask for.
+    pub periods: watch::Receiver<BTreeSet<Duration>>,
+    /// What the tasks share.
+    pub operator: Arc<Operator>,
+    /// When its Secret was last asked to be read again.
+    pub asked: Option<Instant>,
+}
+
+/// The samples of one period.
+struct Beat {
+    meter: Meter,
+    due: Instant,
+}
+
+impl Sampler {
+    /// Samples until `stop`.
+    pub async fn sample(mut self, stop: CancellationToken) {
+        let mut beats = BTreeMap::new();
+        self.follow(&mut beats);
+        loop {
+            let due = beats.values().map(|beat: &Beat| beat.due).min();
+            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = self.periods.changed() => {
+                    if changed.is_err() {
+                        stop.cancelled().await;
+                        return;
+                    }
+                    self.follow(&mut beats);
+                    continue;
+                }
+                () = tokio::time::sleep_until(due) => {}
+            }
+            let asked = Instant::now();
+            let answer = tokio::select! {
+                () = stop.cancelled() => return,
+                answer = self.source.ask() => answer,
+            };
+            let answered = Instant::now();
+            self.feed(&mut beats, &answer, asked, answered);
+        }
+    }
+
+    fn feed(
+        &mut self,
+        beats: &mut BTreeMap<Duration, Beat>,
+        answer: &Answer,
+        asked: Instant,
+        answered: Instant,
+    ) {
+        let at = self.operator.clock.at(answered);
+        for (every, beat) in beats.iter_mut().filter(|(_, beat)| beat.due <= asked) {
+            let observation = beat.meter.observe(answer, at);
+            self.operator.fleet(|fleet, now| fleet.sample(self.id, *every, &observation, now, answered));
+            beat.due += *every;
+            if beat.due < answered {
+                // Late: samples that were missed are not made up for.
+                beat.due = answered + *every;
+            }
+        }
+        let outcome = match answer {
+            Answer::Counters(_) => "counters",
+            Answer::Full => "full",
+            Answer::Late => "late",
+            Answer::Down(_) => "down",
+        };
+        self.operator.metrics.sample(&self.endpoint, outcome);
+        if self.source.refused_login() {
+            self.operator.reread(&mut self.asked, Refused::Database(self.id));
+        }
+    }
+
+    fn follow(&mut self, beats: &mut BTreeMap<Duration, Beat>) {
+        let periods = self.periods.borrow_and_update();
+        beats.retain(|every, _| periods.contains(every));
+        for every in periods.iter() {
+            beats.entry(*every).or_insert_with(|| Beat { meter: Meter::default(), due: Instant::now() });
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! How to reach what a plan names, its Secrets filled in. Two wires that are equal reach the same
+//! thing in the same way.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::secrets::{Lack, Secrets};
+use crate::api::spec::{DatabaseSpec, HaproxySpec, MigrationPlanSpec};
+use crate::core::plan::Plan;
+use crate::core::reason::Reason;
+use crate::probe::mysql::{self, Credentials, Source, Tls};
+use crate::route::{Instance, haproxy};
+
+/// Why a plan's connections cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A Secret.
+    #[error(transparent)]
+    Lack(#[from] Lack),
+    /// Something else in the spec.
+    #[error("{field}: {why}")]
+    Unusable {
+        /// Where.
+        field: String,
+        /// What is wrong and what to do.
+        why: String,
+    },
+}
+
+impl Error {
+    /// The reason for `Accepted`.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Lack(lack) => lack.reason(),
+            Self::Unusable { .. } => Reason::InvalidSpec,
+        }
+    }
+}
+
+/// How to reach one instance of a route.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InstanceWire {
+    address: String,
+    backend: String,
+    legacy: Vec<String>,
+    kubernetes: Vec<String>,
+    tls: Option<[Vec<u8>; 3]>,
+}
+
+/// How to reach a database.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseWire {
+    host: String,
+    port: u16,
+    extra_port: Option<u16>,
+    credentials: Credentials,
+    tls: Tls,
+}
+
+/// How to reach everything that a plan names.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Wiring {
+    /// The instances, in the order of [`Plan::instances`].
+    pub instances: Vec<InstanceWire>,
+    /// The databases with their name and period in the plan.
+    pub databases: Vec<(String, Duration, DatabaseWire)>,
+}
+
+/// What the plan's routes are in the world: an instance's address and its backend.
+pub fn routes(spec: &MigrationPlanSpec) -> BTreeSet<String> {
+    let of = |haproxy: &HaproxySpec| {
+        let backend = haproxy.backend.clone();
+        haproxy.instances.clone().into_iter().map(move |address| route(&address, &backend))
+    };
+    spec.routes.iter().flat_map(|route| of(&route.haproxy)).collect()
+}
+
+fn route(address: &str, backend: &str) -> String {
+    format!("{address} {backend}")
+}
+
+impl Wiring {
+    /// Fills the Secrets in, and checks that connections could be made so.
+    pub fn new(spec: &MigrationPlanSpec, plan: &Plan, secrets: &Secrets) -> Result<Self, Error> {
+        let mut instances = Vec::new();
+        for (index, route) in spec.routes.iter().enumerate() {
+            for wire in instances_of(&route.haproxy, secrets)? {
+                wire.open()
+                    .map_err(|why| Error::Unusable { field: format!("spec.routes[{index}].haproxy"), why })?;
+                instances.push(wire);
+            }
+        }
+        let mut databases = Vec::new();
+        for (index, (database, spec)) in plan.databases.iter().zip(&spec.databases).enumerate() {
+            let wire = DatabaseWire::new(spec, secrets)?;
+            wire.open(database.every)
+                .map_err(|why| Error::Unusable { field: format!("spec.databases[{index}].mysql"), why })?;
+            databases.push((database.name.clone(), database.every, wire));
+        }
+        Ok(Self { instances, databases })
+    }
+
+    /// What the databases are in the world.
+    pub fn endpoints(&self) -> BTreeSet<String> {
+        self.databases.iter().map(|(_, _, wire)| wire.endpoint()).collect()
+    }
+}
+
+fn instances_of(haproxy: &HaproxySpec, secrets: &Secrets) -> Result<Vec<InstanceWire>, Error> {
+    let tls = match &haproxy.tls {
+        None => None,
+        Some(tls) => Some([
+            secrets.bytes(&tls.secret, "ca.crt")?,
+            secrets.bytes(&tls.secret, "tls.crt")?,
+            secrets.bytes(&tls.secret, "tls.key")?,
+        ]),
+    };
+    let wire = |address: &String| InstanceWire {
+        address: address.clone(),
+        backend: haproxy.backend.clone(),
+        legacy: haproxy.legacy_servers.clone(),
+        kubernetes: haproxy.kubernetes_servers.clone(),
+        tls: tls.clone(),
+    };
+    Ok(haproxy.instances.iter().map(wire).collect())
+}
+
+impl InstanceWire {
+    /// What it is in the world.
+    pub fn route(&self) -> String {
+        route(&self.address, &self.backend)
+    }
+
+    /// An instance that connects with its first reading.
+    pub fn open(&self) -> Result<Instance, String> {
+        let globs = |patterns: &[String]| {
+            let globs = patterns.iter().map(|pattern| haproxy::Glob::parse(pattern));
+            globs.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())
+        };
+        let tls = match &self.tls {
+            None => None,
+            Some([ca, cert, key]) => {
+                Some(Arc::new(haproxy::tls::client_config(ca, cert, key).map_err(|error| error.to_string())?))
+            }
+        };
+        let config = haproxy::Config {
+            address: haproxy::Address::parse(&self.address).map_err(|error| error.to_string())?,
+            backend: self.backend.clone(),
+            legacy_servers: globs(&self.legacy)?,
+            kubernetes_servers: globs(&self.kubernetes)?,
+            tls,
+            timeout: haproxy::TIMEOUT,
+        };
+        haproxy::Instance::new(config).map(Instance::HaProxy).map_err(|error| error.to_string())
+    }
+}
+
+impl DatabaseWire {
+    fn new(spec: &DatabaseSpec, secrets: &Secrets) -> Result<Self, Error> {
+        let mysql = &spec.mysql;
+        let ca_pem = match &mysql.tls {
+            None => None,
+            Some(tls) => Some(secrets.bytes(&tls.ca_secret, "ca.crt")?),
+        };
+        Ok(Self {
+            host: mysql.host.clone(),
+            port: mysql.port,
+            extra_port: mysql.extra_port,
+            credentials: Credentials {
+                username: secrets.text(&mysql.credentials_secret, "username")?,
+                password: secrets.text(&mysql.credentials_secret, "password")?,
+            },
+            tls: if mysql.insecure { Tls::Disabled } else { Tls::Verified { ca_pem } },
+        })
+    }
+
+    /// Host and port.
+    pub fn endpoint(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// A source that connects with its first question; `every` is the shortest period.
+    pub fn open(&self, every: Duration) -> Result<Source, String> {
+        let config = mysql::Config {
+            host: self.host.clone(),
+            port: self.port,
+            extra_port: self.extra_port,
+            credentials: self.credentials.clone(),
+            tls: self.tls.clone(),
+            timeout: ask_within(every),
+            patience: mysql::PATIENCE,
+        };
+        Source::new(config).map_err(|error| error.to_string())
+    }
+}
+
+/// How long one question may take: less than the period, and never so long that a late answer is of
+/// no use.
+pub fn ask_within(every: Duration) -> Duration {
+    (every * 4 / 5).min(Duration::from_secs(2))
+}

@@ -1,0 +1,292 @@
+//! The lease: which one of several replicas may write, and until when.
+//!
+//! A pure step. [`Lease::next`] says what to ask of the API server, [`Lease::answer`] takes what came
+//! of it, [`Lease::standing`] says what this replica may do now. It trusts nobody's clock but the
+//! replica's own, and of that only spans: another replica's claim has expired when it has stood
+//! unchanged for its duration *as seen from here*; our own expires one duration after the last
+//! confirmed renewal was *sent*. The first span always ends after the second, so two replicas never
+//! hold at once, however slow the answers are.
+
+use std::time::Duration;
+
+use crate::time::Time;
+
+#[cfg(test)]
+mod tests;
+
+/// The lease's spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// How long a claim is good for; 10 s.
+    pub duration: Duration,
+    /// How often the holder renews; 2 s.
+    pub renew: Duration,
+    /// How often another replica looks, and how soon anybody tries again when no answer came; 1 s.
+    pub look: Duration,
+    /// For how long after its claim expired the last holder may still brake; 1 h.
+    pub brake: Duration,
+}
+
+impl Times {
+    /// The spans of DESIGN section 3.
+    pub const STANDARD: Self = Self {
+        duration: Duration::from_secs(10),
+        renew: Duration::from_secs(2),
+        look: Duration::from_secs(1),
+        brake: Duration::from_hours(1),
+    };
+}
+
+/// The longest claim of another replica that is waited for, whatever its record says.
+const LONGEST_CLAIM: Duration = Duration::from_mins(1);
+
+/// What stands in the lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Who holds it; `None` when it was released.
+    pub holder: Option<String>,
+    /// How many times it changed hands.
+    pub epoch: u64,
+    /// How long the claim is good for.
+    pub duration: Duration,
+}
+
+/// A record with the version under which the API server stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it says.
+    pub record: Record,
+    /// Changes with every write; a write over another version is refused.
+    pub version: String,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Read the lease and answer [`Answer::Read`].
+    Read,
+    /// Write this record and answer [`Answer::Written`].
+    Write {
+        /// What to write.
+        record: Record,
+        /// The version that it replaces; `None` to create it.
+        over: Option<String>,
+    },
+    /// Ask again at this time.
+    Wait(Time),
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The lease as it stands; `None` if there is none.
+    Read(Option<Found>),
+    /// It was written and stands so.
+    Written(Found),
+    /// Somebody else wrote first (409, or 404 for a lease that was there).
+    Conflict,
+    /// The API server answered and refused.
+    Refused,
+    /// No answer: timeout, connection refused, 5xx or 429. The write may have happened.
+    None,
+}
+
+/// What this replica may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Everything, until the claim expires.
+    Holder {
+        /// The epoch of the claim.
+        epoch: u64,
+        /// When the claim expires; nothing that needs it may be under way then.
+        until: Time,
+    },
+    /// Retreats only: nobody is known to have taken over, and the API server does not answer.
+    LastHolder {
+        /// When this ends as well.
+        until: Time,
+    },
+    /// Nothing.
+    #[default]
+    None,
+}
+
+/// Our claim, as last confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Claim {
+    epoch: u64,
+    renewed: Time,
+}
+
+/// One replica's view of the lease.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    me: String,
+    times: Times,
+    /// What was last seen (`None` inside: there was no lease), and since when it stands unchanged.
+    seen: Option<(Option<Found>, Time)>,
+    /// When the last read or write that succeeded was answered.
+    looked: Time,
+    /// Whether `seen` may be out of date: read before writing.
+    doubt: bool,
+    /// The highest epoch seen, so that a lease made anew goes on from it.
+    epoch: u64,
+    /// Not before this.
+    wait: Time,
+    claim: Option<Claim>,
+    /// Whether renewals have failed only for want of an answer.
+    unanswered_only: bool,
+    released: bool,
+}
+
+impl Lease {
+    /// A replica that has seen nothing yet. `me` must differ from every other *process*, restarts
+    /// of the same pod included.
+    pub fn new(me: impl Into<String>, times: Times) -> Self {
+        Self {
+            me: me.into(),
+            times,
+            seen: None,
+            looked: Time::default(),
+            doubt: true,
+            epoch: 0,
+            wait: Time::default(),
+            claim: None,
+            unanswered_only: false,
+            released: false,
+        }
+    }
+
+    /// What to do now. One request at a time: the next call follows the answer.
+    pub fn next(&self, now: Time) -> Next {
+        if self.released {
+            return Next::Wait(now + self.times.brake);
+        }
+        if now < self.wait {
+            return Next::Wait(self.wait);
+        }
+        let Some((seen, since)) = self.seen.as_ref().filter(|_| !self.doubt) else { return Next::Read };
+        let Some(found) = seen else {
+            // One that was deleted may be somebody's claim still, so that its duration is waited for;
+            // a new installation waits once for nothing.
+            let free = *since + self.times.duration;
+            return if now < free { self.look_until(now, free) } else { self.write(None) };
+        };
+        match &found.record.holder {
+            Some(holder) if *holder == self.me => match self.claim {
+                Some(claim) if now < claim.renewed + self.times.renew => {
+                    Next::Wait(claim.renewed + self.times.renew)
+                }
+                _ => self.write(Some(found)),
+            },
+            Some(_) => {
+                let expiry = *since + found.record.duration.min(LONGEST_CLAIM);
+                if now < expiry { self.look_until(now, expiry) } else { self.write(Some(found)) }
+            }
+            None => self.write(Some(found)),
+        }
+    }
+
+    /// Takes the answer to a request that was sent at `sent`.
+    pub fn answer(&mut self, answer: Answer, sent: Time, now: Time) {
+        match answer {
+            Answer::Read(found) => {
+                let mine = found.as_ref().is_some_and(|found| found.record.holder.as_ref() == Some(&self.me));
+                if !mine {
+                    self.claim = None;
+                    self.unanswered_only = false;
+                }
+                self.see(found, now);
+            }
+            Answer::Written(found) => {
+                if !self.released {
+                    self.claim = Some(Claim { epoch: found.record.epoch, renewed: sent });
+                    self.unanswered_only = true;
+                }
+                self.see(Some(found), now);
+            }
+            Answer::Conflict => {
+                self.doubt = true;
+                self.unanswered_only = false;
+            }
+            Answer::Refused => {
+                self.doubt = true;
+                self.unanswered_only = false;
+                self.wait = now + self.times.renew;
+            }
+            Answer::None => {
+                self.doubt = true;
+                self.wait = now + self.times.look;
+            }
+        }
+    }
+
+    /// What this replica may do now.
+    pub fn standing(&self, now: Time) -> Standing {
+        let Some(claim) = self.claim.filter(|_| !self.released) else { return Standing::None };
+        let until = claim.renewed + self.times.duration;
+        if now < until {
+            return Standing::Holder { epoch: claim.epoch, until };
+        }
+        let until = until + self.times.brake;
+        if self.unanswered_only && now < until { Standing::LastHolder { until } } else { Standing::None }
+    }
+
+    /// When [`standing`](Self::standing) changes by itself.
+    pub fn changes_at(&self, now: Time) -> Option<Time> {
+        match self.standing(now) {
+            Standing::Holder { until, .. } | Standing::LastHolder { until } => Some(until),
+            Standing::None => None,
+        }
+    }
+
+    /// Gives the lease up for good and returns the write that tells the others, if it is held. The
+    /// caller has stopped writing anything else.
+    pub fn release(&mut self) -> Option<Next> {
+        self.released = true;
+        let claim = self.claim.take()?;
+        let (Some(found), _) = self.seen.as_ref()? else { return None };
+        let record = Record { holder: None, epoch: claim.epoch, duration: self.times.duration };
+        Some(Next::Write { record, over: Some(found.version.clone()) })
+    }
+
+    /// Who holds the lease, as last seen.
+    pub fn holder(&self) -> Option<&str> {
+        self.seen.as_ref()?.0.as_ref()?.record.holder.as_deref()
+    }
+
+    fn see(&mut self, found: Option<Found>, now: Time) {
+        let same = |seen: &Option<Found>| match (seen, &found) {
+            (Some(seen), Some(found)) => seen.version == found.version,
+            (None, None) => true,
+            _ => false,
+        };
+        self.looked = now;
+        self.doubt = false;
+        self.wait = Time::default();
+        let since = match &self.seen {
+            Some((seen, since)) if same(seen) => *since,
+            _ => now,
+        };
+        if let Some(found) = &found {
+            self.epoch = self.epoch.max(found.record.epoch);
+        }
+        self.seen = Some((found, since));
+    }
+
+    fn look_until(&self, now: Time, expiry: Time) -> Next {
+        let look = self.looked + self.times.look;
+        if now < look { Next::Wait(look.min(expiry)) } else { Next::Read }
+    }
+
+    fn write(&self, over: Option<&Found>) -> Next {
+        let mine = over.is_some_and(|found| found.record.holder.as_ref() == Some(&self.me));
+        let known = over.map_or(self.epoch, |found| found.record.epoch);
+        let record = Record {
+            holder: Some(self.me.clone()),
+            epoch: if mine { known } else { known.saturating_add(1) },
+            duration: self.times.duration,
+        };
+        Next::Write { record, over: over.map(|found| found.version.clone()) }
+    }
+}
