@@ -51,7 +51,8 @@ fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> boo
         Outcome::Failed { at } => order.weight > intended || turn.is_due(Some(at), RETRY),
         // A write upwards waits until the one before it is answered; one downwards does not.
         Outcome::Pending => order.weight > intended,
-        Outcome::Done(_) => order.weight != intended,
+        // A step of a retreat is for those too that others have raised since.
+        Outcome::Done(_) => order.weight != intended || (steps_back(turn) && stands_above(turn, instance)),
     }
 }
 
@@ -65,4 +66,14 @@ fn last_read(turn: &Turn, instance: InstanceIndex) -> Option<Weight> {
 fn ours(turn: &Turn, instance: InstanceIndex) -> Option<Weight> {
     let key = &turn.seen.instances.get(instance)?.key;
     turn.state.volatile.ours.get(key).map(|reading| reading.weight)
+}
+
+/// Whether a guard's retreat took a step in this turn.
+fn steps_back(turn: &Turn) -> bool {
+    turn.state.retreat.is_some() && turn.state.last_step == Some(turn.now)
+}
+
+fn stands_above(turn: &Turn, instance: InstanceIndex) -> bool {
+    let intended = turn.intended();
+    last_read(turn, instance).is_some_and(|stands| stands > intended && !same(stands, intended))
 }

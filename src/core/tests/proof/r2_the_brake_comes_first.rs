@@ -197,3 +197,19 @@ fn an_instance_whose_write_failed_is_written_again_after_a_second() {
     assert_eq!(young.writes(), []);
     assert_eq!(young.decide().again, Some(NOW + std::time::Duration::from_millis(1)));
 }
+
+#[test]
+fn a_step_is_also_for_an_instance_that_another_writer_keeps_high() {
+    // Halted by drift: the rise is left alone, until a guard asks for a retreat to where it was told
+    // to stand before.
+    let case = standing_at(50).breaching(&rate()).but(|case| {
+        case.state.halt = Some(crossfade_core::state::Halt {
+            reason: Reason::Drift,
+            message: "another writer".into(),
+            since: ago(minutes(1)),
+        });
+        case.order(0, 25, BACK, Outcome::Done(reading(percent(25))));
+        case.seen.instances[0].reading = Some((NOW, reading(percent(80))));
+    });
+    assert_eq!(case.writes(), [(0, percent(25), BACK), (1, percent(25), BACK)]);
+}
