@@ -168,19 +168,23 @@ impl World {
     /// Kubernetes' weight in percent as `HAProxy` has it: the share of the
     /// weights of its servers that are up.
     pub async fn read_back(&self) -> Result<f64> {
-        let socket = self.haproxy.admin_unix();
-        let path = socket.strip_prefix("unix://").unwrap_or(&socket);
-        let ask = async {
-            let mut stream = UnixStream::connect(path).await?;
-            stream.write_all(b"show stat mail 4 -1\n").await?;
-            let mut answer = String::new();
-            stream.take(LONGEST_ANSWER).read_to_string(&mut answer).await?;
-            anyhow::Ok(answer)
-        };
-        let answer = timeout(ANSWER, ask).await.context("no answer in time").flatten();
-        let answer = answer.with_context(|| format!("ask {socket} for its weights"))?;
-        read_weights(&answer).with_context(|| format!("read the weights out of {answer:?}"))
+        read_weight(&self.haproxy.admin_unix()).await
     }
+}
+
+/// Kubernetes' weight in percent as the `HAProxy` behind a `unix://` socket has it.
+pub async fn read_weight(socket: &str) -> Result<f64> {
+    let path = socket.strip_prefix("unix://").unwrap_or(socket);
+    let ask = async {
+        let mut stream = UnixStream::connect(path).await?;
+        stream.write_all(b"show stat mail 4 -1\n").await?;
+        let mut answer = String::new();
+        stream.take(LONGEST_ANSWER).read_to_string(&mut answer).await?;
+        anyhow::Ok(answer)
+    };
+    let answer = timeout(ANSWER, ask).await.context("no answer in time").flatten();
+    let answer = answer.with_context(|| format!("ask {socket} for its weights"))?;
+    read_weights(&answer).with_context(|| format!("read the weights out of {answer:?}"))
 }
 
 /// A user's way into the database.

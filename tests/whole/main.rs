@@ -4,6 +4,12 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod api_server;
+mod crashes;
+mod ground;
 mod operator;
+mod replicas;
+mod rights;
+mod routes;
 mod surge;
 mod traffic;
