@@ -46,7 +46,8 @@ pub fn yaml() -> Result<String, Error> {
 }
 
 /// Takes away what the API server warns of or what would let `null` through:
-/// an absent field is left out here, and Rust's integer formats are not OpenAPI's.
+/// an absent field is left out here, and Rust's integer formats are not OpenAPI's. The lines of a
+/// description are joined, as `kubectl explain` breaks them itself.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -55,6 +56,10 @@ fn tidy(schema: &mut Value) {
             }
             if fields.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
                 fields.remove("format");
+            }
+            if let Some(Value::String(description)) = fields.get_mut("description") {
+                let paragraphs = description.split("\n\n").map(|text| text.replace('\n', " "));
+                *description = paragraphs.collect::<Vec<_>>().join("\n\n");
             }
             fields.values_mut().for_each(tidy);
         }

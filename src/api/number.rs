@@ -1,4 +1,4 @@
-//! Numbers as JSON carries them through the API server, which stores `10.0` as `10`.
+//! Values as the API server stores them: `10.0` as `10`, and no field that is null.
 
 use serde_json::Value;
 
@@ -16,5 +16,19 @@ pub fn normal(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(normal).collect(),
         Value::Object(fields) => fields.into_iter().map(|(key, field)| (key, normal(field))).collect(),
         other => other,
+    }
+}
+
+/// `value` without the fields that are null, which the API server drops (or fills with a default).
+#[must_use]
+pub fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, field)| !field.is_null())
+            .map(|(key, field)| (key.clone(), without_nulls(field)))
+            .collect(),
+        other => other.clone(),
     }
 }

@@ -10,7 +10,7 @@ use super::spec::{
     Approval, DatabaseSpec, GuardSpec, HaproxySpec, MigrationPlanSpec, MysqlSpec, RollbackGoal, SignalName,
     StageSpec,
 };
-use super::{Problem, duration, schema};
+use super::{Problem, duration, number, schema};
 use crate::core::check::check;
 use crate::core::defaults::{self, FAILURES_TO_PAUSE, FAILURES_TO_ROLL_BACK};
 use crate::core::guard::{Condition, Guard, Signal, Test};
@@ -57,8 +57,9 @@ impl Parsed {
 /// Every problem of it at once: what the schema and the rules of the API server refuse (also in an
 /// object that was stored before they were tightened), unknown fields, and what the core refuses.
 pub fn parse(spec: &Value) -> Result<Parsed, Vec<Problem>> {
-    let object = schema::object(spec);
+    let object = number::without_nulls(&schema::object(spec));
     let mut problems = schema::problems(&object);
+    problems.extend(schema::unknown_fields(&schema::object(spec)));
     let rules = schema::broken_rules(&object);
     let filled = schema::with_defaults(&object);
     let read = serde_json::from_value::<MigrationPlanSpec>(filled["spec"].clone());

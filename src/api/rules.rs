@@ -101,6 +101,13 @@ laws! {
         "a weight comes in steps of 0.01",
         "write at most two decimals"
     );
+    /// A step is more than nothing. (`minimum: 0.01` lets a whole 0 through: the API server cuts it as
+    /// above; seen with 1.36.)
+    STEP = core(
+        "double(self) > 0.0",
+        "in steps of 0 nothing ever arrives",
+        "write for example 5"
+    );
     /// Bounds of a ramp's period.
     RAMP_EVERY = core(
         "duration(self) >= duration('1s') && duration(self) <= duration('24h')",

@@ -30,7 +30,7 @@ pub fn raw() -> &'static Value {
     &COMPILED.raw
 }
 
-/// What the schema refuses in `object`, and the fields that it does not know.
+/// What the schema refuses in `object`. Fields that it does not know are another question.
 pub fn problems(object: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     match &COMPILED.shape {
@@ -39,6 +39,12 @@ pub fn problems(object: &Value) -> Vec<Problem> {
             problems.push(Problem::new("", "the schema does not compile", "this is a bug, please report it"))
         }
     }
+    problems
+}
+
+/// The fields of `object` that the schema does not know: the API server drops them.
+pub fn unknown_fields(object: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
     unknown(raw(), object, "", &mut problems);
     problems
 }
@@ -90,9 +96,6 @@ fn explain(error: &ValidationError) -> Problem {
             let name = property.as_str().unwrap_or_default();
             field = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
             ("is missing".to_owned(), described(error, Some(name)))
-        }
-        Kind::Type { .. } if error.instance().is_null() => {
-            ("is empty".into(), "give it a value, or leave the field out".into())
         }
         Kind::Type { .. } => {
             let wanted =
@@ -204,7 +207,6 @@ fn described(error: &ValidationError, property: Option<&str>) -> String {
     }
 }
 
-/// Fields that the schema does not know: the API server drops them.
 fn unknown(schema: &Value, value: &Value, path: &str, problems: &mut Vec<Problem>) {
     match value {
         Value::Array(items) => {

@@ -107,8 +107,8 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
 
 fn wait(turn: &Turn) -> Option<Cause> {
     let stage = turn.state.stage.and_then(|index| turn.plan.stages.get(index));
-    if turn.state.raise.is_some_and(|raise| raise.to != turn.intended()) {
-        return Some(Cause::Recording);
+    if let Some(raise) = turn.state.raise {
+        return (raise.to != turn.intended()).then_some(Cause::Recording);
     }
     if let Some(next) = raise::next_stage(turn) {
         return if next > turn.plan.furthest() {

@@ -110,18 +110,21 @@ impl<'a> Turn<'a> {
         self.record();
     }
 
-    /// Orders a write.
+    /// Orders a write; it takes the place of one to the same instance ordered before in this turn.
     pub fn write(&mut self, instance: InstanceIndex, weight: Weight, purpose: Purpose) {
+        let other = |action: &Action| !matches!(action, Action::Write { instance: i, .. } if *i == instance);
+        self.writes.retain(other);
         self.state.volatile.orders += 1;
         let number = self.state.volatile.orders;
         self.writes.push(Action::Write { instance, number, weight, purpose });
     }
 
-    /// Whether a write to `instance` was ordered in this turn.
-    pub fn has_written(&self, instance: InstanceIndex) -> bool {
-        self.writes
-            .iter()
-            .any(|action| matches!(action, Action::Write { instance: written, .. } if *written == instance))
+    /// The weight that was ordered for `instance` in this turn.
+    pub fn written(&self, instance: InstanceIndex) -> Option<Weight> {
+        self.writes.iter().find_map(|action| match action {
+            Action::Write { instance: written, weight, .. } if *written == instance => Some(*weight),
+            _ => None,
+        })
     }
 
     /// Every instance with its name in state and status (`route/instance`), in the plan's order.

@@ -137,7 +137,7 @@ pub struct StageSpec {
 #[serde(rename_all = "camelCase")]
 pub struct RampSpec {
     /// The largest raise at once in percent of traffic, 0.01 to 100.
-    #[x_kube(validation = &rules::HUNDREDTHS)]
+    #[x_kube(validation = &rules::HUNDREDTHS, validation = &rules::STEP)]
     #[schemars(schema_with = "shape::step")]
     pub step: f64,
 
@@ -181,7 +181,7 @@ pub struct RollbackSpec {
 
     /// The largest fall at once in percent of traffic, 0.01 to 100. Default: 25.
     #[serde(default = "max_step")]
-    #[x_kube(validation = &rules::HUNDREDTHS)]
+    #[x_kube(validation = &rules::HUNDREDTHS, validation = &rules::STEP)]
     #[schemars(schema_with = "shape::step")]
     pub max_step: f64,
 

@@ -110,7 +110,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         [
             "spec: targetStage names no stage; name one of spec.stages, or leave targetStage out to allow all",
             "spec.databases[0].guards[0]: resume must lie below pause, or the guard would flap; lower resume, or raise pause",
-            "spec.databases[0].mysql.credentialsSecret: is empty; give it a value, or leave the field out",
+            "spec.databases[0].mysql.credentialsSecret: is missing; it is: The Secret in the plan's namespace with the keys \
+             `username` and `password`",
             "spec.routes[0].haproxy: plain tcp:// beyond loopback lets whoever reaches the port do anything to the \
              load balancer; use tls:// with a client certificate, or unix://, or write insecure: true if the network \
              is trusted",

@@ -90,6 +90,7 @@ fn compare(turn: &mut Turn) {
         let off = turn.reading(instance).is_none_or(|reading| !same(reading.weight, turn.intended()));
         if off {
             turn.state.joined.remove(key);
+            turn.record();
         } else if let Some(reading) = turn.reading(instance) {
             turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
         }

@@ -21,10 +21,7 @@ pub fn write(turn: &mut Turn) {
     }
     let intended = turn.intended();
     for (instance, key) in turn.instances() {
-        if turn.has_written(instance)
-            || !turn.state.joined.contains(key)
-            || !is_missing(turn, instance, intended)
-        {
+        if !turn.state.joined.contains(key) || !is_missing(turn, instance, intended) {
             continue;
         }
         let stands = last_read(turn, instance).unwrap_or(intended);
@@ -43,6 +40,9 @@ pub fn write(turn: &mut Turn) {
 
 /// Whether the newest order asks for something else than `intended`, or failed a while ago.
 fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> bool {
+    if let Some(weight) = turn.written(instance) {
+        return weight > intended;
+    }
     let Some(order) = turn.order(instance) else {
         return last_read(turn, instance).is_some_and(|stands| !same(stands, intended));
     };

@@ -109,7 +109,7 @@ pub fn in_sync(turn: &Turn, instance: InstanceIndex, key: &str) -> bool {
     let asked = turn.order(instance).map_or(same(reading.weight, intended), |order| {
         order.weight == intended && matches!(order.outcome, Outcome::Done(_))
     });
-    stands && asked
+    stands && asked && turn.written(instance).is_none()
 }
 
 /// Whether an unknown is long enough, or of a kind, to pause the plan.

@@ -34,8 +34,7 @@ fn start(turn: &mut Turn, raise: Raise) {
 
 /// A written raise is done when every instance was read back at its weight.
 fn confirm(turn: &mut Turn, raise: Raise) {
-    if turn.state.volatile.raise_in_doubt {
-        resolve_doubt(turn, raise);
+    if turn.state.volatile.raise_in_doubt && !resolve_doubt(turn, raise) {
         return;
     }
     if obstacles::routes(turn).is_empty() {
@@ -47,12 +46,12 @@ fn confirm(turn: &mut Turn, raise: Raise) {
 }
 
 /// After a restart: completed if R1 holds, taken back if something stands against it that will not
-/// clear by looking longer.
-fn resolve_doubt(turn: &mut Turn, raise: Raise) {
+/// clear by looking longer. Whether it goes on.
+fn resolve_doubt(turn: &mut Turn, raise: Raise) -> bool {
     let against = obstacles::general(turn);
     if against.is_empty() {
         turn.state.volatile.raise_in_doubt = false;
-        return;
+        return true;
     }
     let only_looking = |obstacle: &Obstacle| {
         matches!(obstacle, Obstacle::Unknown(_) | Obstacle::AnotherRaising | Obstacle::ReadingRoutes)
@@ -61,6 +60,7 @@ fn resolve_doubt(turn: &mut Turn, raise: Raise) {
         turn.state.volatile.raise_in_doubt = false;
         step_back_to(turn, raise.from, Reason::Raising);
     }
+    false
 }
 
 fn begin(turn: &mut Turn) {

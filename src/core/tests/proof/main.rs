@@ -2,6 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod build;
+mod laws;
+mod properties;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;
 mod samples;
+mod world;

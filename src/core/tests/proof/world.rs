@@ -1,0 +1,405 @@
+//! A small world, pure and deterministic: load balancers that obey, fail, answer late, forget or
+//! are set by others; a store that confirms, delays or loses; a database that is sampled every
+//! second; operators that crash and take over.
+//!
+//! After every decision the invariants of `laws` are checked.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crossfade_core::action::Action;
+use crossfade_core::engine::Engine;
+use crossfade_core::meter::{Observation, Sample};
+use crossfade_core::plan::Plan;
+use crossfade_core::route::{Purpose, Reading};
+use crossfade_core::seen::{Authority, Wishes};
+use crossfade_core::state::{State, Volatile};
+use crossfade_core::time::Time;
+use crossfade_core::weight::Weight;
+
+use crate::build::NOW;
+use crate::laws;
+
+/// How far the world goes at once.
+pub const TICK: Duration = Duration::from_millis(500);
+
+/// What becomes of the next writes to a load balancer.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Hands {
+    /// Carried out and answered within a tick.
+    #[default]
+    Well,
+    /// Refused, and reads too.
+    Refuse,
+    /// Carried out; the answer is lost.
+    Lost,
+    /// Given up after two seconds, and carried out after three.
+    Late,
+}
+
+#[derive(Clone, Debug)]
+struct Errand {
+    number: u64,
+    weight: Weight,
+    purpose: Purpose,
+    answered: Option<Time>,
+    done: Option<Time>,
+    answers: bool,
+}
+
+/// One instance of a route.
+#[derive(Clone, Debug)]
+pub struct Balancer {
+    /// What it stands at.
+    pub reading: Reading,
+    /// What its configuration file says.
+    pub configured: Weight,
+    /// What becomes of writes.
+    pub hands: Hands,
+    lane: VecDeque<Errand>,
+}
+
+impl Balancer {
+    /// Somebody sets a weight.
+    pub fn set(&mut self, weight: Weight) {
+        if self.reading.weight != weight {
+            self.reading.weight = weight;
+            self.reading.setting += 1;
+        }
+    }
+
+    /// The configuration file is read again.
+    pub fn reload(&mut self) {
+        self.reading.boot += 1;
+        self.set(self.configured);
+    }
+}
+
+/// What the database does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Database {
+    /// This many connects per second.
+    Rate(f64),
+    /// Full: connects are refused, the counter hardly moves (R6).
+    Full,
+    /// No sample comes.
+    Silent,
+    /// It does not answer.
+    Down,
+}
+
+/// The API server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Api {
+    /// Stores at once.
+    Up,
+    /// Stores after two seconds.
+    Slow,
+    /// Stores nothing until it is back.
+    Away,
+}
+
+/// Everything outside the engine, and the engine.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub now: Time,
+    pub plan: Plan,
+    pub engine: Option<Engine>,
+    pub standby: Engine,
+    pub balancers: Vec<Balancer>,
+    pub database: Database,
+    pub api: Api,
+    pub wishes: Wishes,
+    pub stored: State,
+    /// Dies after carrying out so many actions.
+    pub dies_after: Option<usize>,
+    pub ever_retreated: bool,
+    pub decisions: u64,
+    storing: VecDeque<(u64, State, Time)>,
+    unstored: Option<(u64, State)>,
+    returning: Option<Time>,
+    reborn: Option<Time>,
+    orphans: bool,
+}
+
+impl World {
+    /// A new plan, and load balancers that stand at `weight`.
+    pub fn new(plan: Plan, weight: Weight) -> Self {
+        let balancer = |_| Balancer {
+            reading: Reading { weight, setting: 1, boot: 1, legacy_up: 4, kubernetes_up: 4 },
+            configured: weight,
+            hands: Hands::Well,
+            lane: VecDeque::new(),
+        };
+        let mut engine = Engine::new(plan.clone(), State::default(), NOW);
+        let standby = engine.clone();
+        engine.set_authority(Authority::Holder);
+        Self {
+            now: NOW,
+            balancers: plan.instances().map(balancer).collect(),
+            plan,
+            engine: Some(engine),
+            standby,
+            database: Database::Rate(100.0),
+            api: Api::Up,
+            wishes: Wishes::default(),
+            stored: State::default(),
+            dies_after: None,
+            ever_retreated: false,
+            decisions: 0,
+            storing: VecDeque::new(),
+            unstored: None,
+            returning: None,
+            reborn: None,
+            orphans: false,
+        }
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.now < end {
+            self.tick();
+        }
+    }
+
+    /// Lets time pass until something holds; how long that took, if it took at most `span`.
+    pub fn run_until(&mut self, span: Duration, holds: impl Fn(&Self) -> bool) -> Option<Duration> {
+        let began = self.now;
+        while self.now.since(began) < span {
+            if holds(self) {
+                return Some(self.now.since(began));
+            }
+            self.tick();
+        }
+        None
+    }
+
+    pub fn engine(&self) -> &Engine {
+        self.engine.as_ref().unwrap_or(&self.standby)
+    }
+
+    pub fn weights(&self) -> Vec<Weight> {
+        self.balancers.iter().map(|balancer| balancer.reading.weight).collect()
+    }
+
+    /// The plan in force changes.
+    pub fn change_plan(&mut self, change: impl FnOnce(&mut Plan)) {
+        change(&mut self.plan);
+        let (plan, now) = (self.plan.clone(), self.now);
+        self.each_engine(|engine| engine.set_plan(plan.clone(), now));
+    }
+
+    pub fn each_engine(&mut self, mut change: impl FnMut(&mut Engine)) {
+        self.engine.iter_mut().for_each(&mut change);
+        change(&mut self.standby);
+    }
+
+    /// The process dies: what it had ordered may still happen, and nobody hears of it.
+    pub fn crash(&mut self) {
+        self.engine = None;
+        self.storing.clear();
+        self.unstored = None;
+        self.orphans = true;
+        self.dies_after = None;
+        self.reborn = Some(self.now + Duration::from_secs(12));
+    }
+
+    /// The lease goes to the standby, which reads the status first.
+    pub fn change_lease(&mut self) {
+        if self.api == Api::Away {
+            return;
+        }
+        let Some(mut before) = self.engine.take() else { return };
+        before.set_authority(Authority::None);
+        self.storing.clear();
+        self.unstored = None;
+        self.orphans = true;
+        let mut next = std::mem::replace(&mut self.standby, before);
+        next.take_over(self.stored.clone(), self.now);
+        next.set_authority(Authority::Holder);
+        self.engine = Some(next);
+    }
+
+    pub fn set_api(&mut self, api: Api) {
+        if api != Api::Away && self.api == Api::Away {
+            // The shell stores the newest state as soon as it can.
+            if let Some((revision, state)) = self.unstored.take() {
+                self.storing.push_back((revision, state, self.now));
+            }
+        }
+        self.api = api;
+        let authority = if api == Api::Away { Authority::LastHolder } else { Authority::Holder };
+        self.engine.iter_mut().for_each(|engine| engine.set_authority(authority));
+    }
+
+    fn tick(&mut self) {
+        self.now = self.now + TICK;
+        if self.reborn.is_some_and(|at| at <= self.now) && self.api != Api::Away {
+            self.reborn = None;
+            let mut engine = Engine::new(self.plan.clone(), self.stored.clone(), self.now);
+            engine.set_authority(Authority::Holder);
+            engine.set_wishes(self.wishes.clone());
+            self.engine = Some(engine);
+        }
+        let mut news = self.store();
+        news |= self.carry_out();
+        if self.now.as_millis().is_multiple_of(2000) {
+            self.read();
+            news = true;
+        }
+        if self.now.as_millis().is_multiple_of(1000) {
+            self.sample();
+            news = true;
+        }
+        let due = self.engine().deadline().is_some_and(|at| at <= self.now);
+        if news || due {
+            self.decide();
+        }
+    }
+
+    fn store(&mut self) -> bool {
+        let mut news = false;
+        while self.storing.front().is_some_and(|(.., due)| *due <= self.now) {
+            let Some((revision, state, _)) = self.storing.pop_front() else { break };
+            if self.api == Api::Away {
+                self.unstored = Some((revision, state));
+                continue;
+            }
+            self.stored = state;
+            self.engine.iter_mut().for_each(|engine| engine.recorded(revision));
+            news = true;
+        }
+        news
+    }
+
+    fn carry_out(&mut self) -> bool {
+        let (now, mut news) = (self.now, false);
+        let orphans = std::mem::take(&mut self.orphans);
+        for (instance, balancer) in self.balancers.iter_mut().enumerate() {
+            if orphans {
+                // Only what is on its way still lands; its answer reaches nobody.
+                balancer.lane.truncate(1);
+                balancer.lane.iter_mut().for_each(|errand| errand.number = u64::MAX);
+            }
+            let hands = balancer.hands;
+            let Some(errand) = balancer.lane.front_mut() else { continue };
+            if errand.answered.is_none() {
+                let (answered, done) = match hands {
+                    Hands::Well => (0, Some(0)),
+                    Hands::Refuse => (0, None),
+                    Hands::Lost => (2, Some(0)),
+                    Hands::Late => (2, Some(3)),
+                };
+                errand.answered = Some(now + Duration::from_secs(answered));
+                errand.done = done.map(|done| now + Duration::from_secs(done));
+                errand.answers = hands == Hands::Well;
+            }
+            let (number, weight, answers) = (errand.number, errand.weight, errand.answers);
+            if errand.done.is_some_and(|at| at <= now) {
+                errand.done = None;
+                balancer.set(weight);
+            }
+            let Some(errand) = balancer.lane.front_mut() else { continue };
+            let answered = errand.answered.is_some_and(|at| at <= now) && errand.number != u64::MAX;
+            if answered {
+                errand.number = u64::MAX;
+                let result = if answers { Ok(balancer.reading.clone()) } else { Err("timed out".to_owned()) };
+                self.engine
+                    .iter_mut()
+                    .for_each(|engine| engine.written(instance, number, result.clone(), now));
+                news = true;
+            }
+            let over = balancer
+                .lane
+                .front()
+                .is_some_and(|errand| errand.number == u64::MAX && errand.done.is_none());
+            if over {
+                balancer.lane.pop_front();
+            }
+        }
+        news
+    }
+
+    fn read(&mut self) {
+        let now = self.now;
+        for instance in 0..self.balancers.len() {
+            let Some(balancer) = self.balancers.get(instance).filter(|balancer| balancer.lane.is_empty())
+            else {
+                continue;
+            };
+            let result = match balancer.hands {
+                Hands::Refuse => Err("connection refused".to_owned()),
+                _ => Ok(balancer.reading.clone()),
+            };
+            self.each_engine(|engine| engine.read(instance, result.clone(), now));
+        }
+    }
+
+    fn sample(&mut self) {
+        let at = self.now;
+        let mut sample = Sample { at, of_max: Some(20.0), ..Sample::default() };
+        match self.database {
+            Database::Silent => return,
+            Database::Down => {
+                self.returning = Some(at + Duration::from_mins(1));
+                let down = Observation::Down { since: at, error: "refused".into() };
+                self.each_engine(|engine| engine.observe("accounts", &down, at));
+                return;
+            }
+            Database::Rate(rate) => sample.connection_rate = Some(rate),
+            Database::Full => {
+                sample.connection_rate = Some(1.0);
+                sample.of_max = Some(100.0);
+                sample.saturated = true;
+            }
+        }
+        let observation = Observation::Sample { sample, returning_until: self.returning };
+        self.each_engine(|engine| engine.observe("accounts", &observation, at));
+    }
+
+    fn decide(&mut self) {
+        let now = self.now;
+        let Some(mut engine) = self.engine.take() else { return };
+        engine.set_wishes(self.wishes.clone());
+        let before = engine.clone();
+        let actions = engine.decide(now);
+        self.decisions += 1;
+        self.ever_retreated |= engine.state().retreats_ever > 0;
+        laws::check(&before, &engine, &actions, &self.stored, now);
+        let mut twice = engine.clone();
+        let again = twice.decide(now);
+        let (once, twice) = (engine.state(), twice.state());
+        assert_eq!(again, [], "decided again at the same moment, after {actions:#?}\n{once:?}\n{twice:?}");
+        let dies_after = self.dies_after.filter(|_| !actions.is_empty());
+        let carried_out = dies_after.unwrap_or(actions.len());
+        self.engine = Some(engine);
+        for action in actions.into_iter().take(carried_out) {
+            self.act(action);
+        }
+        if dies_after.is_some() {
+            self.crash();
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Write { instance, number, weight, purpose } => {
+                let errand = Errand { number, weight, purpose, answered: None, done: None, answers: false };
+                let lane = &mut self.balancers[instance].lane;
+                // What has not begun is dropped, but for a retreat by something that is none.
+                lane.retain(|waiting| {
+                    waiting.answered.is_some()
+                        || (waiting.purpose == Purpose::Retreat && purpose != Purpose::Retreat)
+                });
+                lane.push_back(errand);
+            }
+            Action::Record { revision } => {
+                let state = State { volatile: Volatile::default(), ..self.engine().state().clone() };
+                let wait = if self.api == Api::Slow { 2 } else { 0 };
+                self.storing.push_back((revision, state, self.now + Duration::from_secs(wait)));
+            }
+            Action::Tell { .. } => {}
+        }
+    }
+}
