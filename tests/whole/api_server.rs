@@ -42,8 +42,11 @@ async fn catches_up(ground: &Ground) -> Result<()> {
         .await?;
     println!("        the status caught up {:.1?} after the API server was back", back.elapsed());
     ensure!(status["cooldown"]["retreats"].as_array().map(Vec::len) == Some(1), "{status:#}");
-    stands(ground, "holder", PATIENCE).await?;
-    ground.until_event("GuardRollback", "retreat from", PATIENCE).await
+    // Events are best effort: those of an outage are lost. The history is not.
+    let moves = status["history"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let retreats = moves.iter().filter(|one| one["reason"] == "GuardRollback").count();
+    ensure!(retreats >= 1, "no retreat in the history: {status:#}");
+    stands(ground, "holder", PATIENCE).await
 }
 
 async fn a_retreat_happens_while_the_api_server_is_frozen_and_the_status_catches_up(

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::ground::{Ground, PATIENCE, Plan, Witness, blocked, condition, near, play, scenes, weighs};
+use crate::ground::{Ground, PATIENCE, Plan, Witness, blocked, condition, near, play, scenes, until, weighs};
 
 /// The longest time after a reload in which weights are put back.
 const PUT_BACK: Duration = Duration::from_secs(2);
@@ -68,7 +68,7 @@ async fn a_retreat_on_one_instance_does_not_wait_for_the_one_that_is_down(ground
     ground.until_weight(30.0, PATIENCE).await?;
     println!("        first step {:.1?} after the surge began", surge.elapsed());
     ground.until_weight(0.0, PATIENCE).await?;
-    paced(&witness)?;
+    paced(&witness).await?;
     ground.second.restart().await;
     let back = Instant::now();
     weighs(&ground.second, 0.0, PATIENCE).await?;
@@ -79,7 +79,11 @@ async fn a_retreat_on_one_instance_does_not_wait_for_the_one_that_is_down(ground
 }
 
 /// From 50 % to 0 in three steps, a second apart, whatever the other instance does.
-fn paced(witness: &Witness) -> Result<()> {
+async fn paced(witness: &Witness) -> Result<()> {
+    until("the witness has seen the end", PATIENCE, async || {
+        Ok(witness.moves().last().is_some_and(|(_, weight)| *weight < 1.0))
+    })
+    .await?;
     let moves = witness.moves();
     let steps: Vec<f64> = moves.windows(2).map(|pair| pair[0].1 - pair[1].1).collect();
     ensure!(steps.len() == 3, "not three steps: {}", witness.path());
@@ -99,7 +103,7 @@ async fn a_frozen_instance_does_not_delay_the_retreat_of_the_other(ground: &mut 
     ground.until_weight(30.0, PATIENCE).await?;
     ground.second.freeze(true);
     ground.until_weight(0.0, PATIENCE).await?;
-    paced(&witness)?;
+    paced(&witness).await?;
     ground.until("the frozen one is told", PATIENCE, |status| routes_fail(status, "not stuck")).await?;
     ground.second.freeze(false);
     weighs(&ground.second, 0.0, PATIENCE).await?;
