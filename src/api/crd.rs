@@ -46,7 +46,7 @@ pub fn yaml() -> Result<String, Error> {
 }
 
 /// Takes away what the API server warns of or what would let `null` through:
-/// an absent field is left out here, and Rust's integer formats are not OpenAPI's. The lines of a
+/// an absent field is left out here, and Rust's integer formats are not those of `OpenAPI`. The lines of a
 /// description are joined, as `kubectl explain` breaks them itself.
 fn tidy(schema: &mut Value) {
     match schema {

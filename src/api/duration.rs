@@ -42,8 +42,8 @@ pub fn format(duration: Duration) -> String {
         (total / 1000 % 60, "s"),
         (total % 1000, "ms"),
     ];
-    let text: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
-    if text.is_empty() { "0s".into() } else { text }
+    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if parts.is_empty() { "0s".into() } else { parts.concat() }
 }
 
 #[cfg(test)]

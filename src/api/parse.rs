@@ -139,13 +139,12 @@ fn located(mut problem: Problem, spec: &MigrationPlanSpec) -> Problem {
         };
         let Some((name, tail)) = rest.split_once(']') else { continue };
         let place = database.guards.iter().position(|guard| signal(guard.signal).name() == name);
-        problem.field = match place {
-            Some(place) => format!("spec.databases[{index}].guards[{place}]{tail}"),
+        problem.field = if let Some(place) = place {
+            format!("spec.databases[{index}].guards[{place}]{tail}")
+        } else {
             // A default guard: what is wrong is the database's own.
-            None => {
-                problem.reason = format!("{} (the default guard of {name})", problem.reason);
-                format!("spec.databases[{index}].every")
-            }
+            problem.reason = format!("{} (the default guard of {name})", problem.reason);
+            format!("spec.databases[{index}].every")
         };
         break;
     }

@@ -10,6 +10,7 @@ use crate::core::guard::Level;
 use crate::core::plan::Plan;
 use crate::core::state::State;
 use crate::core::time::Time;
+use crate::core::weight::Weight;
 
 /// The name of a level as status spells it.
 pub const fn level(level: Level) -> &'static str {
@@ -62,7 +63,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     let time = |time: Time| wall::write(time, offset);
 
     let weight = status.weight.get_or_insert_with(WeightStatus::default);
-    weight.intended = intended.map(|weight| weight.percent());
+    weight.intended = intended.map(Weight::percent);
     status.raise = raise.map(|raise| RaiseStatus {
         from: raise.from.percent(),
         to: raise.to.percent(),

@@ -145,20 +145,20 @@ impl Reader<'_> {
     }
 
     /// The stage by its name, as it may have moved; by the weight, if it is gone.
-    fn stage(&mut self, state: &mut State, plan: &Plan) {
+    fn stage(&mut self, into: &mut State, plan: &Plan) {
         let Some(stage) = self.field::<StageStatus>("stage") else { return };
-        state.stage_since = stage.since.and_then(|text| self.time("stage.since", &text)).unwrap_or_default();
+        into.stage_since = stage.since.and_then(|text| self.time("stage.since", &text)).unwrap_or_default();
         if let Some(text) = stage.soaked {
             match duration::parse(&text) {
-                Ok(soaked) => state.soaked = soaked,
+                Ok(soaked) => into.soaked = soaked,
                 Err(error) => self.report("stage.soaked", error.to_string()),
             }
         }
         let Some(name) = stage.name else { return };
-        state.stage = plan.stages.iter().position(|known| known.name == name);
-        if state.stage.is_none() {
-            state.stage = state.intended.and_then(|weight| plan.stage_at(weight));
-            state.soaked = std::time::Duration::ZERO;
+        into.stage = plan.stages.iter().position(|known| known.name == name);
+        if into.stage.is_none() {
+            into.stage = into.intended.and_then(|weight| plan.stage_at(weight));
+            into.soaked = std::time::Duration::ZERO;
             self.report(
                 "stage.name",
                 format!("\"{name}\" is no stage of the accepted spec; taken by weight, soak anew"),

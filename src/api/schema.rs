@@ -1,4 +1,5 @@
 //! The API server's own checks, offline: the schema and its rules, over a raw document.
+#![allow(clippy::format_push_string)] // short texts for people, put together once
 
 use std::sync::LazyLock;
 
@@ -36,7 +37,7 @@ pub fn problems(object: &Value) -> Vec<Problem> {
     match &COMPILED.shape {
         Some(shape) => problems.extend(shape.iter_errors(object).map(|error| explain(&error))),
         None => {
-            problems.push(Problem::new("", "the schema does not compile", "this is a bug, please report it"))
+            problems.push(Problem::new("", "the schema does not compile", "this is a bug, please report it"));
         }
     }
     problems
@@ -225,7 +226,7 @@ fn unknown(schema: &Value, value: &Value, path: &str, problems: &mut Vec<Problem
                 match known.get(name) {
                     Some(schema) => unknown(schema, field, &here, problems),
                     None => {
-                        problems.push(Problem::new(here, "there is no such field", meant(path, name, known)))
+                        problems.push(Problem::new(here, "there is no such field", meant(path, name, known)));
                     }
                 }
             }

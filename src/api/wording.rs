@@ -1,4 +1,5 @@
 //! Thresholds and stages in words, for the status, `check` and the command line.
+#![allow(clippy::format_push_string)] // short texts for people, put together once
 
 use super::duration;
 use crate::core::guard::{Condition, Guard, Judgement, Signal, Test, Unknown};

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::number;
 
 /// Figures are written at most this often.
-pub const FIGURES_EVERY: Duration = Duration::from_secs(300);
+pub const FIGURES_EVERY: Duration = Duration::from_mins(5);
 /// Figures are written when one is off by more than this part.
 pub const OFF: f64 = 0.2;
 

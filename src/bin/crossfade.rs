@@ -20,6 +20,7 @@ struct Arguments {
     command: Command,
 }
 
+#[allow(clippy::doc_markdown)] // what --help shows
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the operator.

@@ -1,4 +1,4 @@
-//! What a person wants of a plan, as annotations that a GitOps tool does not undo.
+//! What a person wants of a plan, as annotations that a `GitOps` tool does not undo.
 
 use std::time::Duration;
 
@@ -238,6 +238,7 @@ async fn answer(
 mod tests {
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value)] // literals
     fn plan(status: Value) -> DynamicObject {
         serde_json::from_value(json!({
             "apiVersion": "crossfade.dev/v1alpha1", "kind": "MigrationPlan", "metadata": {"name": "mail"},

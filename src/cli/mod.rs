@@ -1,5 +1,6 @@
 //! The command lines: `crossfade check`, `crossfade rbac` and `kubectl crossfade`. They say what is
 //! so and pass on what a person wants; they decide nothing.
+#![allow(clippy::format_push_string)] // short texts for people, put together once
 
 pub mod act;
 pub mod check;

@@ -209,6 +209,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[allow(clippy::needless_pass_by_value)] // literals
     fn object(status: Value) -> DynamicObject {
         serde_json::from_value(json!({
             "apiVersion": "crossfade.dev/v1alpha1", "kind": "MigrationPlan",

@@ -1,13 +1,13 @@
-//! The two clients of the API server, and what an answer of it means.
+//! The client of the API server, and what an answer of it means.
 
 use std::time::Duration;
 
 use kube::{Client, Config};
 
-/// How long a request of the fast client may take before its answer no longer matters.
+/// How long a request may take before its answer no longer matters.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a watch may be silent; longer than the watch itself.
+/// How long a connection may be silent; longer than a watch lasts.
 pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// A client could not be made.
@@ -23,30 +23,18 @@ pub enum Error {
     Client(#[from] kube::Error),
 }
 
-/// The clients.
-#[derive(Clone)]
-pub struct Clients {
-    /// For watches: an answer may take long, and is given up after [`SILENCE`].
-    pub watching: Client,
-    /// For everything that has a better plan than to wait: no retry, [`TIMEOUT`].
-    pub fast: Client,
-}
-
-impl Clients {
-    /// Clients for the cluster that the environment names.
-    pub async fn infer() -> Result<Self, Error> {
-        let config = Config::infer().await?;
-        // The client's own default retries 15 times over 164 s.
-        let client = |silence: Duration| {
-            let mut config = config.clone();
-            config.connect_timeout = Some(TIMEOUT);
-            config.read_timeout = Some(silence);
-            config.write_timeout = Some(TIMEOUT);
-            config.default_retry = false;
-            Client::try_from(config)
-        };
-        Ok(Self { watching: client(SILENCE)?, fast: client(TIMEOUT)? })
-    }
+/// A client for the cluster that the environment names. It never tries again by itself, and every
+/// request but a watch goes through [`ask`].
+pub async fn infer() -> Result<Client, Error> {
+    let mut config = Config::infer().await?;
+    // The client's own default retries 15 times over 164 s.
+    config.default_retry = false;
+    config.connect_timeout = Some(TIMEOUT);
+    config.write_timeout = Some(TIMEOUT);
+    // This ends idle connections too: were it as short as the lease's period, each renewal would
+    // race with it.
+    config.read_timeout = Some(SILENCE);
+    Ok(Client::try_from(config)?)
 }
 
 /// Why a request did not do what was asked.
@@ -69,7 +57,7 @@ pub enum Failure {
     Refused(String),
 }
 
-/// Runs one request of the fast client, within [`TIMEOUT`].
+/// Runs one request, within [`TIMEOUT`].
 pub async fn ask<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Failure> {
     ask_for(TIMEOUT, request).await
 }

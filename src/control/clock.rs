@@ -1,23 +1,28 @@
 //! The one clock: the core's [`Time`], anchored once to the wall clock and advanced by the monotonic
 //! one, so that a step of the wall clock moves nothing in the engine.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
 use crate::core::time::Time;
 
+/// A smaller difference of the clocks is not followed, in milliseconds.
+const TREMBLE: u64 = 1_000;
+
 /// Reads the time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Clock {
     started: Instant,
     anchor: Time,
+    offset: AtomicI64,
 }
 
 impl Clock {
     /// A clock that agrees with the wall clock now.
     pub fn start() -> Self {
-        Self { started: Instant::now(), anchor: wall() }
+        Self { started: Instant::now(), anchor: wall(), offset: AtomicI64::new(0) }
     }
 
     /// Now.
@@ -36,10 +41,20 @@ impl Clock {
         self.started + time.since(self.anchor).min(Duration::from_hours(24 * 365))
     }
 
-    /// How far the wall clock is ahead of this one now, in milliseconds; status shows wall times.
+    /// How far the wall clock is ahead of this one, in milliseconds; status shows wall times. It
+    /// follows only what is worth it: else every time in a status would tremble.
     pub fn offset(&self) -> i64 {
-        ahead(wall(), self.now())
+        let known = self.offset.load(Ordering::Relaxed);
+        let followed = follow(known, ahead(wall(), self.now()));
+        if followed != known {
+            self.offset.store(followed, Ordering::Relaxed);
+        }
+        followed
     }
+}
+
+fn follow(known: i64, now: i64) -> i64 {
+    if known.abs_diff(now) >= TREMBLE { now } else { known }
 }
 
 fn ahead(wall: Time, time: Time) -> i64 {
@@ -59,7 +74,8 @@ mod tests {
     #[test]
     fn it_advances_by_the_monotonic_clock_alone() {
         let started = Instant::now();
-        let clock = Clock { started, anchor: Time::from_millis(1_000_000) };
+        let anchor = Time::from_millis(1_000_000);
+        let clock = Clock { started, anchor, offset: AtomicI64::new(0) };
         let later = clock.at(started + Duration::from_secs(90));
         assert_eq!(later, Time::from_millis(1_090_000));
         assert_eq!(clock.instant(later), started + Duration::from_secs(90));
@@ -71,6 +87,7 @@ mod tests {
         let now = Time::from_millis(1_000_000);
         assert_eq!(ahead(Time::from_millis(1_003_600), now), 3_600);
         assert_eq!(ahead(Time::from_millis(996_400), now), -3_600);
-        assert!(Clock::start().offset().abs() < 1_000);
+        assert_eq!((follow(0, 999), follow(0, -3_600)), (0, -3_600));
+        assert_eq!(Clock::start().offset(), 0);
     }
 }

@@ -6,13 +6,13 @@
 //! plans that trip at once decide one after the other before any of their writes is made.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::key::PlanKey;
 use super::mailbox::{Mailbox, Order};
 use super::teller::{Teller, Telling};
 use crate::core::action::Action;
@@ -26,44 +26,7 @@ use crate::core::seen::{Authority, Wishes};
 use crate::core::share::{self, Neighbour};
 use crate::core::state::{GuardKey, State};
 use crate::core::time::Time;
-use crate::serve::metrics::{Metrics, PlanLabels};
-
-/// A plan's namespace and name, as `namespace/name`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PlanKey(String);
-
-impl PlanKey {
-    /// The key of a plan.
-    pub fn new(namespace: &str, name: &str) -> Self {
-        Self(format!("{namespace}/{name}"))
-    }
-
-    /// Its namespace.
-    pub fn namespace(&self) -> &str {
-        self.0.split_once('/').map_or("", |(namespace, _)| namespace)
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        self.0.split_once('/').map_or(&self.0, |(_, name)| name)
-    }
-
-    /// Both, as one word.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// As labels of metrics.
-    pub fn labels(&self) -> PlanLabels {
-        PlanLabels { namespace: self.namespace().into(), plan: self.name().into() }
-    }
-}
-
-impl fmt::Display for PlanKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::serve::metrics::Metrics;
 
 /// Names one lane for the life of the process.
 pub type LaneId = u64;

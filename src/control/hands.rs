@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::fleet::{DatabaseId, LaneHandle, LaneId, PlanKey};
+use super::fleet::{DatabaseId, LaneHandle, LaneId};
+use super::key::PlanKey;
 use super::lane::Lane;
 use super::mailbox::Mailbox;
 use super::operator::Operator;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-use super::fleet::{LaneId, PlanKey};
+use super::fleet::LaneId;
+use super::key::PlanKey;
 use super::mailbox::{Mailbox, Order, Task};
 use super::operator::Operator;
 use super::reconcile::Refused;

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod crew;
 pub mod fleet;
 pub mod hands;
+pub mod key;
 pub mod known;
 pub mod lane;
 pub mod lease;

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
+use kube::Client;
 use kube::api::{Api, DynamicObject};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::client::Clients;
-use super::fleet::{DatabaseId, Links, PlanKey, Start};
+use super::fleet::{DatabaseId, Links, Start};
 use super::hands::Hands;
+use super::key::PlanKey;
 use super::known::{Known, Running};
 use super::operator::{self, Operator};
 use super::recorder::Recorder;
@@ -46,7 +47,7 @@ type Lookup = BoxFuture<'static, (PlanKey, u64, Resolution)>;
 /// Keeps what runs equal to the plans that there are.
 pub struct Reconciler {
     operator: Arc<Operator>,
-    clients: Clients,
+    client: Client,
     hands: Hands,
     /// All recorders, to be waited for at the end.
     recorders: TaskTracker,
@@ -87,11 +88,11 @@ impl Remaining {
 
 impl Reconciler {
     /// Knows of no plan yet.
-    pub fn new(operator: Arc<Operator>, clients: Clients) -> Self {
+    pub fn new(operator: Arc<Operator>, client: Client) -> Self {
         Self {
             hands: Hands::new(operator.clone()),
             operator,
-            clients,
+            client,
             recorders: TaskTracker::new(),
             plans: BTreeMap::new(),
             lookups: FuturesUnordered::new(),
@@ -107,7 +108,7 @@ impl Reconciler {
         stop: CancellationToken,
     ) -> Remaining {
         let mut changes =
-            std::pin::pin!(watch::plans(&self.clients, namespace.as_deref(), &self.operator.health));
+            std::pin::pin!(watch::plans(&self.client, namespace.as_deref(), &self.operator.health));
         loop {
             let retry = self.plans.values().filter_map(|known| known.retry).min();
             tokio::select! {
@@ -166,7 +167,7 @@ impl Reconciler {
         let recorder = Recorder {
             plan: key.clone(),
             uid: uid.clone(),
-            api: Api::namespaced_with(self.clients.fast.clone(), key.namespace(), &resource),
+            api: Api::namespaced_with(self.client.clone(), key.namespace(), &resource),
             desk: known.desk.clone(),
             operator: self.operator.clone(),
         };
@@ -239,7 +240,7 @@ impl Reconciler {
         let stays = known.running.as_ref().is_some_and(|running| usable(&running.candidate));
         let fallback = known.accepted.clone().filter(|accepted| !stays && usable(accepted));
         let ended = if stays { None } else { known.running.take() };
-        let (client, namespace) = (self.clients.fast.clone(), key.namespace().to_owned());
+        let (client, namespace) = (self.client.clone(), key.namespace().to_owned());
         let (key, ticket) = (key.clone(), self.tickets);
         self.end(&key, ended);
         self.lookups

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{self, Failure, TIMEOUT};
-use super::fleet::PlanKey;
+use super::key::PlanKey;
 use super::operator::{Operator, epoch};
 use crate::api::render::{self, StatusInput, render};
 use crate::api::{restore, worth};
@@ -70,7 +70,7 @@ pub struct Recorder {
     pub plan: PlanKey,
     /// Which object it is: one made anew under the same name is another plan.
     pub uid: String,
-    /// The plans of its namespace, by the fast client.
+    /// The plans of its namespace.
     pub api: Api<DynamicObject>,
     /// What it needs.
     pub desk: Arc<Desk>,

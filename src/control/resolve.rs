@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::Client;
 use serde_json::Value;
 
-use super::fleet::PlanKey;
+use super::key::PlanKey;
 use super::secrets::Secrets;
 use super::wire::{Error, Wiring};
 use crate::api::parse::{Parsed, parse};

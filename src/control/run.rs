@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Args;
-use super::client::{self, Clients};
+use super::client;
 use super::operator::{Operator, epoch};
 use super::reconcile::{Reconciler, Remaining};
 use super::teller::{self, Teller};
@@ -55,7 +55,7 @@ pub enum Error {
 /// Runs the operator until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> Result<(), Error> {
     let rest = log::set_up(args.log)?;
-    let clients = Clients::infer().await?;
+    let client = client::infer().await?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|source| Error::Listen { address: args.listen, source })?;
@@ -82,10 +82,10 @@ pub async fn run(args: Args) -> Result<(), Error> {
         let operator = operator.clone();
         move || epoch(operator.standing()).is_some()
     };
-    let tell = teller::tell(queue, clients.fast.clone(), me.clone(), metrics, speaks, base.clone());
+    let tell = teller::tell(queue, client.clone(), me.clone(), metrics, speaks, base.clone());
     crew.start("teller", &base, tell);
-    let namespace = args.lease_namespace.unwrap_or_else(|| clients.fast.default_namespace().to_owned());
-    let leases: Api<Lease> = Api::namespaced(clients.fast.clone(), &namespace);
+    let namespace = args.lease_namespace.unwrap_or_else(|| client.default_namespace().to_owned());
+    let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
     let (released, release) = oneshot::channel::<()>();
     let keep = lease::keep(operator.clone(), leases, args.lease_name, me, leasing.clone());
     crew.start("lease", &leasing, async move {
@@ -93,7 +93,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         drop(released);
     });
     let (hand_over, remaining) = oneshot::channel();
-    let reconcile = Reconciler::new(operator.clone(), clients);
+    let reconcile = Reconciler::new(operator.clone(), client);
     let stop = reconciling.clone();
     crew.start("reconciler", &reconciling, async move {
         // Nobody waits for what remains only if the process is ending anyway.

@@ -10,7 +10,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
-use super::fleet::PlanKey;
+use super::key::PlanKey;
 use crate::api;
 use crate::core::reason::Reason;
 use crate::serve::metrics::Metrics;

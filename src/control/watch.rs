@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, Stream, StreamExt as _};
+use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::watcher::{self, Event, watcher};
 
-use super::client::Clients;
-use super::fleet::PlanKey;
+use super::key::PlanKey;
 use crate::api;
 use crate::serve::health::{Health, Watch};
 
@@ -43,14 +43,14 @@ pub fn key(object: &DynamicObject) -> Option<PlanKey> {
 
 /// The changes of the plans in `namespace`, or in all. It does not end.
 pub fn plans(
-    clients: &Clients,
+    client: &Client,
     namespace: Option<&str>,
     health: &Arc<Health>,
 ) -> impl Stream<Item = Change> + Send + use<> {
     let resource = resource();
     let api: Api<DynamicObject> = match namespace {
-        Some(namespace) => Api::namespaced_with(clients.watching.clone(), namespace, &resource),
-        None => Api::all_with(clients.watching.clone(), &resource),
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
     };
     let events = watcher(api, watcher::Config::default().timeout(ANEW));
     stream::unfold(

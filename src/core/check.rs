@@ -322,3 +322,6 @@ fn measure(condition: &Condition) -> Option<(bool, f64)> {
         Test::Trend(_) | Test::FullWithin(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,7 @@ impl Metrics {
             writes_seen: Mutex::default(),
         };
         metrics.register();
+        metrics.standing("none", None);
         metrics
     }
 

@@ -7,3 +7,4 @@
 mod stage;
 
 mod api;
+mod lease;

@@ -1,4 +1,5 @@
 //! The types of `MigrationPlan`. The documentation of their fields is what `kubectl explain` shows.
+#![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
 mod database;
 mod route;

@@ -19,7 +19,6 @@ pub struct RouteSpec {
 
 /// A backend of one or more HAProxy instances whose servers form two pools. Server weights are set
 /// so that the pools stand at the plan's weight, given which servers are up.
-#[allow(clippy::doc_markdown)] // what kubectl explain shows
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[x_kube(validation = &rules::PLAIN_TCP_REFUSED, validation = &rules::TLS_NEEDS_SECRET, validation = &rules::POOLS_DIFFER)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,6 @@
 //! The types of the status. Written by [`super::render`] only; read by [`super::restore`], field by
 //! field, so that one that cannot be read costs no other.
+#![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
 mod parts;
 

@@ -33,7 +33,7 @@ fn a_right_spec_becomes_the_cores_plan() {
         Stage {
             name: "half".into(),
             weight: Weight::from_hundredths(5025),
-            ramp: Some(Ramp { step: Weight::from_hundredths(500), every: Duration::from_secs(300) }),
+            ramp: Some(Ramp { step: Weight::from_hundredths(500), every: Duration::from_mins(5) }),
             soak: Duration::ZERO,
             approval: true,
         }
@@ -227,7 +227,7 @@ fn every_string_and_list_of_the_definition_has_a_bound() {
     fn unbounded(schema: &Value, path: &str, found: &mut Vec<String>) {
         match schema["type"].as_str() {
             Some("string") if schema["maxLength"].is_null() && schema["enum"].is_null() => {
-                found.push(path.into())
+                found.push(path.into());
             }
             Some("array") => {
                 if schema["maxItems"].is_null() {

@@ -15,7 +15,7 @@ const RETREATS_FOR_TOKEN: usize = 2;
 /// Acts on every command whose value is new.
 pub fn answer(turn: &mut Turn) {
     prune_spent(turn);
-    if turn.state.intended.is_none() {
+    if !turn.state.volatile.settled {
         return;
     }
     for command in Command::ALL {

@@ -28,21 +28,47 @@ pub fn correct(turn: &mut Turn) {
     }
     for (instance, key) in turn.instances() {
         remember(turn, instance, key);
-        if turn.pending(instance).is_some() || !turn.state.joined.contains(key) {
+        let Some((reading, ours)) = compared(turn, instance, key) else { continue };
+        if reading.setting == ours.setting {
             continue;
         }
-        let Some(reading) = turn.reading(instance) else { continue };
-        let Some(ours) = turn.state.volatile.ours.get(key).cloned() else { continue };
-        if reading.setting == ours.setting {
-            servers_came(turn, instance, key, reading, &ours);
-        } else if !same(reading.weight, ours.weight) {
-            changed(turn, instance, key, reading, &ours);
-        } else {
+        if same(reading.weight, ours.weight) {
             // The weight stays the one that we set, or small steps would add up unseen.
             let ours = Reading { weight: ours.weight, ..reading.clone() };
             turn.state.volatile.ours.insert(key.to_owned(), ours);
+        } else {
+            changed(turn, instance, key, reading, &ours);
         }
     }
+}
+
+/// More servers are up than when the weight was set: the pools' shares are set anew. While a pool
+/// is short of servers the load balancer's own share stands, and while R1 forbids a raise too.
+pub fn follow_servers(turn: &mut Turn) {
+    for (instance, key) in turn.instances() {
+        let Some((reading, ours)) = compared(turn, instance, key) else { continue };
+        let none_lost = reading.legacy_up >= ours.legacy_up && reading.kubernetes_up >= ours.kubernetes_up;
+        let stands = reading.setting != ours.setting || same(reading.weight, ours.weight);
+        if stands || !none_lost || turn.written(instance).is_some() {
+            continue;
+        }
+        let rises = reading.weight < turn.intended();
+        if !rises || (turn.is_recorded() && obstacles::general(turn).is_empty()) {
+            turn.write(instance, turn.intended(), Purpose::PutBack);
+            turn.tell(
+                Reason::PutBack,
+                format!("more servers are up behind {key}: the pools' shares are set anew"),
+            );
+        }
+    }
+}
+
+/// What a joined instance says and what it should look like, once its last order is answered.
+fn compared<'a>(turn: &Turn<'a>, instance: InstanceIndex, key: &str) -> Option<(&'a Reading, Reading)> {
+    if !turn.state.volatile.settled || turn.pending(instance).is_some() || !turn.state.joined.contains(key) {
+        return None;
+    }
+    Some((turn.reading(instance)?, turn.state.volatile.ours.get(key)?.clone()))
 }
 
 /// What an order made of an instance is what it should look like from then on. One that failed may
@@ -60,23 +86,6 @@ pub fn remember(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     if let Some(ours) = ours {
         turn.state.volatile.ours.insert(key.to_owned(), ours.clone());
         turn.state.volatile.remembered.insert(key.to_owned(), order.number);
-    }
-}
-
-/// More servers are up than when the weight was set: the pools' shares are set anew. While a pool
-/// is short of servers the load balancer's own share stands, and while R1 forbids a raise too.
-fn servers_came(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Reading, ours: &Reading) {
-    let none_lost = reading.legacy_up >= ours.legacy_up && reading.kubernetes_up >= ours.kubernetes_up;
-    if !none_lost || same(reading.weight, ours.weight) {
-        return;
-    }
-    let rises = reading.weight < turn.intended();
-    if !rises || (turn.is_recorded() && obstacles::general(turn).is_empty()) {
-        turn.write(instance, turn.intended(), Purpose::PutBack);
-        turn.tell(
-            Reason::PutBack,
-            format!("more servers are up behind {key}: the pools' shares are set anew"),
-        );
     }
 }
 

@@ -85,7 +85,6 @@ fn report() -> Report {
         soak_ends: Some(at(100)),
         approval_token: "0123456789abcdef".into(),
         token_needed: true,
-        ..Report::default()
     }
 }
 
@@ -141,8 +140,9 @@ fn loose() -> Result<String> {
                 | "maxItems"
                 | "minItems"
                 | "pattern"
-                | "enum" => false,
-                "minimum" | "maximum" => false,
+                | "enum"
+                | "minimum"
+                | "maximum" => false,
                 "required" => keys.contains(field),
                 _ => true,
             });

@@ -76,7 +76,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn happen(world: &mut World, event: &Event) {
     let stamp = world.now.as_millis();
-    let mut command = |world: &mut World, command, value: String| {
+    let command = |world: &mut World, command, value: String| {
         world.wishes.commands.insert(command, value);
     };
     match event.clone() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::guard::{Condition, Guard, Judgement, Signal, Test, Tripped, Unknown};
-use crossfade_core::meter::{Observation, Sample};
+use crossfade_core::meter::{Observation, Reading, Sample};
 use crossfade_core::plan::Database;
 use crossfade_core::time::Time;
 use crossfade_core::watch::Watch;
@@ -39,7 +39,7 @@ impl Sampled {
                 sample.failed_rate = Some(value * 10.0);
             }
         }
-        let observation = Observation::Sample { sample, returning_until: None };
+        let observation = Observation { reading: Reading::Sample(sample), returning_until: None };
         self.watch.observe(&observation, self.now);
         self.judge()
     }
@@ -421,7 +421,10 @@ fn a_database_that_is_down_or_just_back_says_nothing() {
     let mut sampled = sampled(rate_guard(), seconds(1));
     sampled.quiet(seconds(1), 2000.0, minutes(1));
     sampled.now = sampled.now + seconds(1);
-    let down = Observation::Down { since: sampled.now, error: "refused".into() };
+    let down = Observation {
+        reading: Reading::Down { since: sampled.now, error: "refused".into() },
+        returning_until: None,
+    };
     sampled.watch.observe(&down, sampled.now);
     let unknown = Unknown::Down { since: sampled.now, error: "refused".into() };
     assert_eq!(sampled.judge().unknown, Some(unknown));
@@ -429,7 +432,10 @@ fn a_database_that_is_down_or_just_back_says_nothing() {
     for _ in 0..59 {
         sampled.now = sampled.now + seconds(1);
         let sample = Sample { at: sampled.now, connection_rate: Some(9000.0), ..Sample::default() };
-        sampled.watch.observe(&Observation::Sample { sample, returning_until: Some(until) }, sampled.now);
+        sampled.watch.observe(
+            &Observation { reading: Reading::Sample(sample), returning_until: Some(until) },
+            sampled.now,
+        );
         assert_eq!(sampled.judge().unknown, Some(Unknown::Returning { until }));
         assert!(!sampled.judge().rollback);
     }

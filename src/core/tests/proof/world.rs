@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossfade_core::action::Action;
 use crossfade_core::engine::Engine;
-use crossfade_core::meter::{Observation, Sample};
+use crossfade_core::meter::{self, Observation, Sample};
 use crossfade_core::plan::Plan;
 use crossfade_core::route::{Purpose, Reading};
 use crossfade_core::seen::{Authority, Wishes};
@@ -343,7 +343,10 @@ impl World {
             Database::Silent => return,
             Database::Down => {
                 self.returning = Some(at + Duration::from_mins(1));
-                let down = Observation::Down { since: at, error: "refused".into() };
+                let down = Observation {
+                    reading: meter::Reading::Down { since: at, error: "refused".into() },
+                    returning_until: None,
+                };
                 self.each_engine(|engine| engine.observe("accounts", &down, at));
                 return;
             }
@@ -354,7 +357,8 @@ impl World {
                 sample.saturated = true;
             }
         }
-        let observation = Observation::Sample { sample, returning_until: self.returning };
+        let observation =
+            Observation { reading: meter::Reading::Sample(sample), returning_until: self.returning };
         self.each_engine(|engine| engine.observe("accounts", &observation, at));
     }
 
