@@ -45,7 +45,8 @@ pub async fn measure() -> Result<Idle> {
     until_settled(&world, 1, 10.0).await?;
     sleep(CALM_DOWN).await;
 
-    let (writes, cpu, begin) = (world.cluster.writes()?.len(), processor_time(operator.id())?, Instant::now());
+    let (writes, cpu, begin) =
+        (world.cluster.writes()?.len(), processor_time(operator.id())?, Instant::now());
     sleep(WINDOW).await;
     let (used, window) = (processor_time(operator.id())? - cpu, begin.elapsed());
     let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}");

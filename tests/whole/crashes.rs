@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::ground::{Ground, PATIENCE, Plan, Witness, near, play, scenes, until};
+use crate::stage::load::{self, Load};
 use crate::stage::world::{OPERATOR_NAMESPACE, read_weight};
 
 /// How many crashes happen at random moments, of a raise and of a retreat each.
@@ -31,10 +32,12 @@ async fn the_end_is_the_same_with_and_without_a_crash() -> Result<()> {
     let mut ground = Ground::start().await?;
     let scenes = scenes![
         killed_when_a_raise_is_recorded,
-        killed_right_after_a_raise_is_written,
+        killed_when_a_raise_is_written_and_not_confirmed,
+        killed_while_the_write_of_a_raise_is_stuck_in_haproxy,
         killed_when_a_raise_is_confirmed,
         killed_at_random_moments_of_a_raise,
-        killed_right_after_the_first_step_of_a_retreat,
+        killed_when_a_step_of_a_retreat_is_written_and_not_recorded,
+        killed_while_a_step_of_a_retreat_is_stuck_in_haproxy,
         killed_when_the_first_step_of_a_retreat_is_recorded,
         killed_at_random_moments_of_a_retreat,
         asked_to_end_in_mid_raise_it_leaves_the_weight_and_goes_on_after_its_return,
@@ -102,7 +105,7 @@ async fn moved(ground: &Ground, from: f64) -> Result<()> {
 }
 
 /// A raise from 0 with a crash at the moment for which `crash` waits.
-async fn raise(ground: &mut Ground, crash: impl AsyncFnOnce(&Ground) -> Result<()>) -> Result<()> {
+async fn raise(ground: &mut Ground, crash: impl AsyncFnOnce(&mut Ground) -> Result<()>) -> Result<()> {
     ground.clean(0).await?;
     let witness = Witness::of(&ground.world.haproxy);
     ground.apply(&Plan::with(&[(TOP, STEP)], &ground.one())).await?;
@@ -133,8 +136,57 @@ async fn killed_when_a_raise_is_recorded(ground: &mut Ground) -> Result<()> {
     raise(ground, async |ground| moment(ground, "a raise is recorded", |s| !s["raise"].is_null()).await).await
 }
 
-async fn killed_right_after_a_raise_is_written(ground: &mut Ground) -> Result<()> {
-    raise(ground, async |ground| moved(ground, 0.0).await).await
+/// Kills the operator while something is frozen, so that what it does next cannot arrive: `freeze`
+/// freezes, `moment` waits, `thaw` thaws.
+async fn kill_between(
+    ground: &mut Ground,
+    freeze: impl AsyncFnOnce(&Ground) -> Result<()>,
+    moment: impl AsyncFnOnce(&Ground) -> Result<()>,
+    thaw: impl FnOnce(&Ground) -> Result<()>,
+) -> Result<()> {
+    freeze(ground).await?;
+    let came = moment(ground).await;
+    ground.operator().kill();
+    thaw(ground)?;
+    came
+}
+
+async fn killed_when_a_raise_is_written_and_not_confirmed(ground: &mut Ground) -> Result<()> {
+    raise(ground, async |ground| {
+        let freeze = async |ground: &Ground| {
+            moment(ground, "a raise is recorded", |status| !status["raise"].is_null()).await?;
+            ground.world.cluster.freeze_api()
+        };
+        let written = async |ground: &Ground| moved(ground, 0.0).await;
+        kill_between(ground, freeze, written, |ground| ground.world.cluster.thaw_api()).await
+    })
+    .await
+}
+
+async fn killed_while_the_write_of_a_raise_is_stuck_in_haproxy(ground: &mut Ground) -> Result<()> {
+    raise(ground, async |ground| {
+        let freeze = async |ground: &Ground| {
+            moment(ground, "the first step is confirmed", |status| {
+                status["raise"].is_null() && near(&status["weight"]["intended"], STEP)
+            })
+            .await?;
+            ground.world.haproxy.freeze(true);
+            Ok(())
+        };
+        let recorded = async |ground: &Ground| {
+            moment(ground, "the second step is recorded", |status| near(&status["raise"]["to"], 2.0 * STEP))
+                .await?;
+            // It is written as soon as it is recorded: into the socket of a process that is stuck.
+            sleep(Duration::from_millis(100)).await;
+            Ok(())
+        };
+        let thaw = |ground: &Ground| {
+            ground.world.haproxy.freeze(false);
+            Ok(())
+        };
+        kill_between(ground, freeze, recorded, thaw).await
+    })
+    .await
 }
 
 async fn killed_when_a_raise_is_confirmed(ground: &mut Ground) -> Result<()> {
@@ -151,14 +203,14 @@ async fn killed_at_random_moments_of_a_raise(ground: &mut Ground) -> Result<()> 
     let mut dice = Dice::new()?;
     for _ in 0..RANDOM {
         let after = dice.roll(RAISE);
-        let raised = raise(ground, async |_: &Ground| Ok(sleep(after).await)).await;
+        let raised = raise(ground, async |_: &mut Ground| Ok(sleep(after).await)).await;
         raised.with_context(|| format!("killed {after:?} after the plan was applied"))?;
     }
     Ok(())
 }
 
 /// A retreat from 30 % with a crash at the moment for which `crash` waits.
-async fn retreat(ground: &mut Ground, crash: impl AsyncFnOnce(&Ground) -> Result<()>) -> Result<()> {
+async fn retreat(ground: &mut Ground, crash: impl AsyncFnOnce(&mut Ground) -> Result<()>) -> Result<()> {
     ground.begin(30, &Plan::at(TOP, &ground.one())).await?;
     let witness = Witness::of(&ground.world.haproxy);
     ground.surge();
@@ -189,8 +241,35 @@ async fn ended_rolled_back(ground: &Ground, witness: &Witness) -> Result<()> {
     Ok(())
 }
 
-async fn killed_right_after_the_first_step_of_a_retreat(ground: &mut Ground) -> Result<()> {
-    retreat(ground, async |ground| moved(ground, TOP).await).await
+async fn killed_when_a_step_of_a_retreat_is_written_and_not_recorded(ground: &mut Ground) -> Result<()> {
+    retreat(ground, async |ground| {
+        let freeze = async |ground: &Ground| ground.world.cluster.freeze_api();
+        let written = async |ground: &Ground| moved(ground, TOP).await;
+        kill_between(ground, freeze, written, |ground| ground.world.cluster.thaw_api()).await
+    })
+    .await
+}
+
+async fn killed_while_a_step_of_a_retreat_is_stuck_in_haproxy(ground: &mut Ground) -> Result<()> {
+    // A surge that does not end when HAProxy passes nothing on.
+    let direct = Load::start(load::Settings::new(ground.world.kubernetes.addresses()[0], 60.0))?;
+    let retreated = retreat(ground, async |ground| {
+        let freeze = async |ground: &Ground| {
+            ground.world.haproxy.freeze(true);
+            Ok(())
+        };
+        let recorded = async |ground: &Ground| {
+            moment(ground, "a retreat is recorded", |status| !status["retreat"].is_null()).await
+        };
+        let thaw = |ground: &Ground| {
+            ground.world.haproxy.freeze(false);
+            Ok(())
+        };
+        kill_between(ground, freeze, recorded, thaw).await
+    })
+    .await;
+    direct.stop().await;
+    retreated
 }
 
 async fn killed_when_the_first_step_of_a_retreat_is_recorded(ground: &mut Ground) -> Result<()> {
@@ -204,7 +283,7 @@ async fn killed_at_random_moments_of_a_retreat(ground: &mut Ground) -> Result<()
     let mut dice = Dice::new()?;
     for _ in 0..RANDOM {
         let after = dice.roll(RETREAT);
-        let retreated = retreat(ground, async |_: &Ground| Ok(sleep(after).await)).await;
+        let retreated = retreat(ground, async |_: &mut Ground| Ok(sleep(after).await)).await;
         retreated.with_context(|| format!("killed {after:?} after the surge began"))?;
     }
     Ok(())

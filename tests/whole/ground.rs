@@ -160,7 +160,8 @@ impl Ground {
         self.apply(plan).await?;
         let weight = f64::from(weight);
         self.until("the plan has adopted", PATIENCE, |status| {
-            near(&status["weight"]["intended"], weight) && condition(status, "RoutesInSync")["status"] == "True"
+            near(&status["weight"]["intended"], weight)
+                && condition(status, "RoutesInSync")["status"] == "True"
         })
         .await?;
         Ok(())
@@ -215,12 +216,7 @@ impl Ground {
     }
 
     /// Waits until the status fulfils a condition.
-    pub async fn until(
-        &self,
-        what: &str,
-        within: Duration,
-        holds: impl Fn(&Value) -> bool,
-    ) -> Result<Value> {
+    pub async fn until(&self, what: &str, within: Duration, holds: impl Fn(&Value) -> bool) -> Result<Value> {
         let begin = Instant::now();
         let plans = self.world.plans()?;
         let mut last = Value::Null;

@@ -120,10 +120,9 @@ async fn a_reload_that_raises_is_put_back_within_two_seconds(ground: &mut Ground
     ground.until_weight(10.0, PATIENCE).await?;
     sleep(Duration::from_millis(100)).await;
     let moves = witness.moves();
-    let (Some(rose), Some(back)) = (
-        moves.iter().find(|(_, weight)| *weight > 49.0),
-        moves.last().filter(|(_, weight)| *weight < 11.0),
-    ) else {
+    let (Some(rose), Some(back)) =
+        (moves.iter().find(|(_, weight)| *weight > 49.0), moves.last().filter(|(_, weight)| *weight < 11.0))
+    else {
         anyhow::bail!("not 10, 50, 10: {}", witness.path());
     };
     let took = back.0 - rose.0;
