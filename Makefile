@@ -76,7 +76,9 @@ cluster: ## against a real API server
 
 whole: ## real traffic, real database, injected faults
 	@$(call say,the whole system)
-	$(CARGO) test --locked --test whole -- --test-threads=1
+	# Those on shared ground mostly wait, and carry no traffic: they wait together.
+	$(CARGO) test --locked --test whole -- --test-threads=8 shared::
+	$(CARGO) test --locked --test whole -- --test-threads=1 --skip shared::
 
 deny: checks ## licences, sources and banned crates of the dependencies
 	@$(call say,dependencies: bans licenses sources (not advisories: their list would have to be fetched))

@@ -63,10 +63,12 @@ laws! {
         "the stage in which the plan is now (status.stage) would disappear",
         "keep it under its name, or walk back below it first (lower spec.targetStage)"
     );
-    /// While a plan is in a stage, its routes stay.
+    /// While a plan is in a stage, its routes stay; one that was never in force (the spec that named it
+    /// was not accepted) may go.
     ROUTES_STAY = new(
         "!has(self.status) || !has(self.status.stage) || !has(self.status.stage.name) \
-         || oldSelf.spec.routes.all(r, self.spec.routes.exists(n, n.name == r.name))",
+         || oldSelf.spec.routes.all(r, self.spec.routes.exists(n, n.name == r.name) \
+         || (has(self.status.routes) && !self.status.routes.exists(s, s.name == r.name)))",
         "a route would disappear while the plan is in a stage, and its weight would be left behind",
         "keep every route under its name, or walk back below the first stage first"
     );

@@ -101,8 +101,7 @@ fn explain(error: &ValidationError) -> Problem {
         Kind::Type { .. } => {
             let wanted =
                 schema_at(error).and_then(|schema| schema["type"].as_str()).unwrap_or("another type");
-            let article = if wanted.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
-            (format!("{shown} is not {article} {}", human(wanted)), described(error, None))
+            (format!("{shown} is not {}", human(wanted)), described(error, None))
         }
         Kind::Enum { options } => {
             (format!("{shown} is not allowed"), format!("write one of {}", listed(options)))
@@ -126,12 +125,15 @@ fn explain(error: &ValidationError) -> Problem {
     Problem::new(field, reason, remedy)
 }
 
+/// A type's name with its article.
 fn human(kind: &str) -> &str {
     match kind {
-        "array" => "list",
-        "object" => "object with fields",
+        "array" => "a list",
+        "object" => "an object with fields",
         "string" => "text",
         "boolean" => "true or false",
+        "number" => "a number",
+        "integer" => "a whole number",
         other => other,
     }
 }

@@ -22,6 +22,7 @@ use super::known::{Known, Running};
 use super::operator::{self, Operator};
 use super::recorder::Recorder;
 use super::resolve::{Candidate, Rejection, Resolution, resolve};
+use super::teller::Telling;
 use super::warm;
 use super::watch::{self, Change};
 use super::wire::Wiring;
@@ -259,11 +260,13 @@ impl Reconciler {
         }
         let Some(known) = self.plans.get_mut(key) else { return };
         if known.rejection != rejection {
-            if let Some(Rejection { reason, message }) = &rejection {
-                tracing::warn!(plan = %key, %reason, "not accepted: {message}");
-            } else {
-                tracing::info!(plan = %key, "accepted");
-            }
+            // Told by an event too: where the object is not valid any more, the API server may
+            // refuse the status that says so.
+            let (reason, message) = match &rejection {
+                Some(Rejection { reason, message }) => (*reason, format!("not accepted: {message}")),
+                None => (Reason::Accepted, "accepted".to_owned()),
+            };
+            self.operator.teller.tell(Telling { plan: key.clone(), reason, message });
         }
         known.rejection = rejection;
         known.desk.leave(known.verdict());

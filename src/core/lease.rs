@@ -167,7 +167,9 @@ impl Lease {
         }
         let Some((seen, since)) = self.seen.as_ref().filter(|_| !self.doubt) else { return Next::Read };
         let Some(found) = seen else {
-            let free = self.others_expiry(*since);
+            // One that was deleted may be somebody's claim still, so that its duration is waited for;
+            // a new installation waits once for nothing.
+            let free = *since + self.times.duration;
             return if now < free { self.look_until(now, free) } else { self.write(None) };
         };
         match &found.record.holder {
@@ -264,20 +266,12 @@ impl Lease {
         self.wait = Time::default();
         let since = match &self.seen {
             Some((seen, since)) if same(seen) => *since,
-            // There never was one: nothing to wait for. (One that vanishes may be somebody's claim
-            // still: its duration is waited for.)
-            None if found.is_none() => Time::default(),
             _ => now,
         };
         if let Some(found) = &found {
             self.epoch = self.epoch.max(found.record.epoch);
         }
         self.seen = Some((found, since));
-    }
-
-    /// When a claim that vanished since `since` has expired, whoever had it.
-    fn others_expiry(&self, since: Time) -> Time {
-        if since == Time::default() { since } else { since + self.times.duration }
     }
 
     fn look_until(&self, now: Time, expiry: Time) -> Next {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::guard::Guard;
+use crate::state::GuardKey;
 use crate::weight::Weight;
 
 /// A migration plan that the core has accepted (see [`crate::check`]).
@@ -104,6 +105,12 @@ impl Plan {
     /// The name of every instance in state and status: `route/instance`.
     pub fn instance_keys(&self) -> impl Iterator<Item = String> {
         self.instances().map(|(route, instance)| format!("{route}/{instance}"))
+    }
+
+    /// The guard that `key` names.
+    pub fn guard(&self, key: &GuardKey) -> Option<&Guard> {
+        let database = self.databases.iter().find(|database| database.name == key.database)?;
+        database.guards.iter().find(|guard| guard.signal == key.signal)
     }
 
     /// The index of the furthest stage allowed. A target that names no stage allows none further

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::guard::Unknown;
+use crate::guard::{Condition, Test, Unknown};
 use crate::report::{Blocker, Who};
 use crate::reporting::Cause;
 use crate::rules::commands;
 use crate::rules::obstacles::Obstacle;
+use crate::state::GuardKey;
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -123,8 +124,29 @@ fn tripped_words(turn: &Turn, place: usize, says: Says) -> Blocker {
          crossfade.dev/accept-baseline=\"$(date -Is) {database}\""
     );
     let offer = if old { offer.as_str() } else { "" };
-    let message = format!("{} of database {database} is tripped, at {value} now{offer}", key.signal);
+    let clears = clears(turn, key);
+    let message = format!("{} of database {database} is tripped, at {value} now{clears}{offer}", key.signal);
     says(message, Some(tripped.since), None, if old { Who::Person } else { Who::Nobody })
+}
+
+/// What the guard waits for.
+fn clears(turn: &Turn, key: &GuardKey) -> String {
+    let Some(guard) = turn.plan.guard(key) else { return String::new() };
+    let Condition { test, lasting, within } = guard.resume;
+    let below = match test {
+        Test::Below(value) => value.to_string(),
+        Test::BelowBaseline(times) => format!("{times} x its baseline"),
+        Test::FailuresBelow { percent } => format!("{percent} % over its median"),
+        Test::Above(_)
+        | Test::AboveBaseline(_)
+        | Test::Trend(_)
+        | Test::FullWithin(_)
+        | Test::Failures { .. } => {
+            return String::new();
+        }
+    };
+    let of = if within > lasting { format!(" of {}", within.as_secs_f64()) } else { String::new() };
+    format!("; it clears below {below} for {}{of} s", lasting.as_secs_f64())
 }
 
 fn unknown_words(turn: &Turn, place: usize, says: Says) -> Blocker {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::stage::cluster::{self, Cluster};
 use crate::stage::operator::{Operator, Options};
+use crate::stage::world::release_lease;
 
 const NAMESPACE: &str = "crossfade-system";
 
@@ -20,6 +21,7 @@ const TAKE_OVER: Duration = Duration::from_secs(2);
 async fn cluster() -> Result<Cluster> {
     let cluster = Cluster::start(cluster::Options::default()).await?;
     cluster.apply(&read("deploy/rbac.yaml")?).await?;
+    release_lease(&cluster).await?;
     Ok(cluster)
 }
 

@@ -203,7 +203,7 @@ pub fn plan_resource() -> ApiResource {
 }
 
 /// The CRD, the operator's rights, and the service's namespace with its Secret.
-async fn install(cluster: &Cluster) -> Result<()> {
+pub async fn install(cluster: &Cluster) -> Result<()> {
     for file in yaml_files(&Path::new(PACKAGE).join(CRDS))? {
         let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         cluster.apply(&text).await?;
@@ -214,6 +214,7 @@ async fn install(cluster: &Cluster) -> Result<()> {
     let rights = Path::new(PACKAGE).join(RIGHTS);
     let rights = fs::read_to_string(&rights).with_context(|| format!("read {}", rights.display()))?;
     cluster.apply(&rights).await?;
+    release_lease(cluster).await?;
     let User { name, password } = MONITOR;
     cluster
         .apply(&format!(
@@ -225,6 +226,20 @@ apiVersion: v1
 kind: Secret
 metadata: {{name: accounts-db-monitor, namespace: {NAMESPACE}}}
 stringData: {{username: {name}, password: {password}}}
+"
+        ))
+        .await
+}
+
+/// Makes the operators' lease, held by nobody. A new installation waits for one lease duration, as a
+/// lease that is not there may have been deleted under its holder; a test's cluster need not.
+pub async fn release_lease(cluster: &Cluster) -> Result<()> {
+    cluster
+        .apply(&format!(
+            "apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {{name: crossfade, namespace: {OPERATOR_NAMESPACE}}}
+spec: {{leaseTransitions: 0}}
 "
         ))
         .await

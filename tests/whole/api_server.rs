@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tokio::time::{Instant, sleep};
 
-use crate::ground::{Ground, PATIENCE, Plan, Witness, near, play, scenes, until};
+use crate::ground::{Ground, PATIENCE, Plan, near, play, scenes, until};
+use crate::witness::Witness;
 
 /// The lease's duration, and some time in which a replica that lost it could do wrong.
 const LEASE_AND_MORE: Duration = Duration::from_secs(12);

@@ -14,9 +14,10 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::ground::{Ground, PATIENCE, Plan, Witness, near, play, scenes, until};
+use crate::ground::{Ground, PATIENCE, Plan, near, play, scenes, until};
 use crate::stage::load::{self, Load};
 use crate::stage::world::{OPERATOR_NAMESPACE, read_weight};
+use crate::witness::Witness;
 
 /// How many crashes happen at random moments, of a raise and of a retreat each.
 const RANDOM: u32 = 6;

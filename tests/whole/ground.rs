@@ -4,7 +4,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -13,7 +12,6 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::stage::haproxy::{self, HaProxy};
 use crate::stage::operator::Operator;
@@ -22,14 +20,12 @@ use crate::stage::world::{NAMESPACE, Settings, World, read_weight};
 
 /// How often is looked whether what is waited for has come.
 const POLL: Duration = Duration::from_millis(25);
-/// How often a [`Witness`] looks.
-const LOOK: Duration = Duration::from_millis(20);
 /// How long a scene may take.
 const SCENE: Duration = Duration::from_mins(2);
 /// How long a plan may take to be where it begins, or to be gone, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Weights this near are the same: server weights are small integers.
-const NEAR: f64 = 0.6;
+pub const NEAR: f64 = 0.6;
 
 /// In calm 60 requests a second cost 15 connections a second. In a surge each request on Kubernetes
 /// costs 8: at 10 % already 60 connections a second.
@@ -308,61 +304,6 @@ pub fn condition<'a>(status: &'a Value, kind: &str) -> &'a Value {
 pub fn blocked(status: &Value, reason: &str, says: &str) -> bool {
     let all = status["blockedBy"].as_array().map(Vec::as_slice).unwrap_or_default();
     all.iter().any(|by| by["reason"] == reason && by["message"].as_str().unwrap_or_default().contains(says))
-}
-
-/// Looks at a `HAProxy`'s weights from the side, 50 times a second, whatever else happens.
-pub struct Witness {
-    seen: Arc<Mutex<Vec<(Instant, f64)>>>,
-    _task: AbortOnDropHandle<()>,
-}
-
-impl Witness {
-    /// Begins to look.
-    pub fn of(haproxy: &HaProxy) -> Self {
-        let (seen, socket) = (Arc::new(Mutex::new(Vec::new())), haproxy.admin_unix());
-        let task = tokio::spawn({
-            let seen = Arc::clone(&seen);
-            async move {
-                loop {
-                    // One that is down or frozen has no weight to see.
-                    if let Ok(weight) = read_weight(&socket).await {
-                        seen.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), weight));
-                    }
-                    sleep(LOOK).await;
-                }
-            }
-        });
-        Self { seen, _task: AbortOnDropHandle::new(task) }
-    }
-
-    /// Each weight that differs from the one before, with the time at which it was first seen.
-    pub fn moves(&self) -> Vec<(Instant, f64)> {
-        let mut moves = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        moves.dedup_by(|later, earlier| (later.1 - earlier.1).abs() < NEAR / 2.0);
-        moves
-    }
-
-    /// The weights of [`Witness::moves`], as text.
-    pub fn path(&self) -> String {
-        self.moves().iter().map(|(_, weight)| format!("{weight:.1}")).collect::<Vec<_>>().join(" ")
-    }
-
-    /// An error unless the weight never rose.
-    pub fn never_rose(&self) -> Result<()> {
-        let moves = self.moves();
-        let rose = moves.windows(2).any(|pair| pair[1].1 > pair[0].1 + NEAR);
-        ensure!(!rose, "the weight rose: {}", self.path());
-        Ok(())
-    }
-
-    /// An error unless the weight never rose by more than `step` at once, nor above `highest`.
-    pub fn rose_within(&self, step: f64, highest: f64) -> Result<()> {
-        let moves = self.moves();
-        let leapt = moves.windows(2).any(|pair| pair[1].1 > pair[0].1 + step + NEAR);
-        let above = moves.iter().any(|(_, weight)| *weight > highest + NEAR);
-        ensure!(!leapt && !above, "more than {step} at once, or above {highest}: {}", self.path());
-        Ok(())
-    }
 }
 
 /// A scene.

@@ -180,9 +180,9 @@ async fn a_surge_is_braked_while_the_api_server_is_away_and_the_status_catches_u
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_goes_on_under_its_last_accepted_spec_also_after_a_restart() -> Result<()> {
     let mut world = completed().await?;
-    let finer = world.fill(PLAN).replace("weight: 50,", "weight: 50.125,");
-    world.cluster.apply(&finer).await?;
-    let refused = |status: &Value| accepted(status) == ("False", "InvalidSpec");
+    let other = world.fill(PLAN).replace("accounts-db-monitor", "nobody-granted-this");
+    world.cluster.apply(&other).await?;
+    let refused = |status: &Value| accepted(status) == ("False", "PermissionMissing");
     let status = until(&world, "refused", Duration::from_secs(5), refused).await?;
     assert_eq!((&status["accepted"]["generation"], &status["observedGeneration"]), (&1.into(), &2.into()));
     world.operators[0].restart()?;

@@ -8,9 +8,10 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use tokio::time::{Instant, sleep};
 
-use crate::ground::{Ground, PATIENCE, Plan, Witness, near, play, scenes, until};
+use crate::ground::{Ground, PATIENCE, Plan, near, play, scenes, until};
 use crate::stage::operator::Operator;
 use crate::stage::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE};
+use crate::witness::Witness;
 
 /// How long a claim is good for.
 const LEASE: Duration = Duration::from_secs(10);

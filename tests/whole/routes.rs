@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::ground::{Ground, PATIENCE, Plan, Witness, blocked, condition, near, play, scenes, until, weighs};
+use crate::ground::{Ground, PATIENCE, Plan, blocked, condition, near, play, scenes, until, weighs};
+use crate::witness::Witness;
 
 /// The longest time after a reload in which weights are put back.
 const PUT_BACK: Duration = Duration::from_secs(2);

@@ -5,10 +5,17 @@ use super::*;
 const TIMEOUT: u64 = 2_000;
 
 /// The API server's side: one object, optimistic locking.
-#[derive(Default)]
 struct Server {
     stored: Option<Found>,
     versions: u64,
+}
+
+impl Default for Server {
+    /// A lease that the last holder has released.
+    fn default() -> Self {
+        let record = Record { holder: None, epoch: 0, duration: Duration::from_secs(10) };
+        Self { stored: Some(Found { record, version: "0".into() }), versions: 0 }
+    }
 }
 
 impl Server {
@@ -122,6 +129,16 @@ fn a_lone_replica_holds_after_two_answers_and_keeps_renewing() {
     run(&mut replicas, &mut server, 100..60_000, 5);
     assert!(matches!(replicas[0].standing(60_000), Standing::Holder { epoch: 1, .. }));
     assert!((28..=32).contains(&server.versions), "a write each 2 s, not {}", server.versions);
+}
+
+#[test]
+fn a_lease_that_is_not_there_is_made_after_one_duration() {
+    let mut server = Server { stored: None, versions: 0 };
+    let mut replicas = [Replica::new("a", 0), Replica::new("b", 0)];
+    run(&mut replicas, &mut server, 1..10_000, 5);
+    assert_eq!((holders(&replicas, 10_000), server.stored.as_ref()), (0, None));
+    run(&mut replicas, &mut server, 10_000..11_100, 5);
+    assert_eq!(holders(&replicas, 11_100), 1);
 }
 
 #[test]

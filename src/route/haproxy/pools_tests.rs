@@ -124,7 +124,7 @@ proptest! {
         // One whose weight somebody else set.
         odd in 0u16..=256,
     ) {
-        let pool = |name: &str, count: usize| (1..=count).map(move |number| format!("{name}-{number}"));
+        let pool = |name: &'static str, count: usize| (1..=count).map(move |number| format!("{name}-{number}"));
         let names: Vec<String> = pool("vm", legacy).chain(pool("ingress", kubernetes)).collect();
         let mut servers: Vec<Server> = names.iter().map(|name| server(name, 0, true)).collect();
         let share = |servers: &[Server]| {

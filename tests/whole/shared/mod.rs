@@ -1,0 +1,10 @@
+//! What goes wrong with plans and databases. Each test has a place of its own on the ground that
+//! they share, and mostly waits: run many at once.
+
+mod approvals;
+mod databases;
+mod full;
+mod midway;
+mod plans;
+mod returns;
+mod secrets;
