@@ -118,13 +118,39 @@ impl Known {
     pub fn look_at(&mut self, object: &DynamicObject) -> bool {
         self.annotations = object.metadata.annotations.clone().unwrap_or_default();
         let spec = object.data.get("spec").unwrap_or(&Value::Null);
-        if self.raw.as_deref() == Some(spec) {
+        let generation = object.metadata.generation.unwrap_or_default();
+        // A spec that was changed and changed back while nobody looked has a new generation, and
+        // those who wait for `observedGeneration` wait for that one.
+        if self.generation == generation && self.raw.as_deref() == Some(spec) {
             return false;
         }
         let raw = Arc::new(spec.clone());
-        self.generation = object.metadata.generation.unwrap_or_default();
+        self.generation = generation;
         self.newest = Candidate::read(&raw, self.generation);
         self.raw = Some(raw);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(generation: i64) -> DynamicObject {
+        serde_json::from_value(json!({
+            "apiVersion": "crossfade.dev/v1alpha1", "kind": "MigrationPlan",
+            "metadata": {"name": "mail", "generation": generation}, "spec": {"paused": true},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_spec_changed_and_changed_back_unseen_has_its_new_generation() {
+        let mut known = Known::new("u".into(), &object(1));
+        assert!(known.look_at(&object(1)));
+        assert!(!known.look_at(&object(1)));
+        assert!(known.look_at(&object(3)));
+        assert_eq!(known.generation, 3);
     }
 }

@@ -38,6 +38,7 @@ pub fn decide(plan: &Plan, state: State, seen: &Seen, now: Time) -> Decision {
         commands::answer(&mut turn);
         drift::correct(&mut turn);
         walk_back::step(&mut turn);
+        raise::settle_doubt(&mut turn);
         drift::follow_servers(&mut turn);
     }
     join::step(&mut turn);

@@ -72,6 +72,8 @@ fn compare(turn: &mut Turn) {
             for (instance, key) in joined {
                 if let Some(reading) = turn.reading(instance) {
                     turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+                } else {
+                    turn.state.joined.remove(key);
                 }
             }
             return;

@@ -44,7 +44,8 @@ fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> boo
         return weight > intended;
     }
     let Some(order) = turn.order(instance) else {
-        return last_read(turn, instance).is_some_and(|stands| !same(stands, intended));
+        // What others did to it since is for the drift rules to answer.
+        return ours(turn, instance).is_some_and(|ours| !same(ours, intended));
     };
     match order.outcome {
         Outcome::Failed { at } => order.weight > intended || turn.is_due(Some(at), RETRY),
@@ -58,4 +59,10 @@ fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> boo
 fn last_read(turn: &Turn, instance: InstanceIndex) -> Option<Weight> {
     let (_, reading) = turn.seen.instances.get(instance)?.reading.as_ref()?;
     Some(reading.weight)
+}
+
+/// Where an instance stood when it last stood as this plan wanted it.
+fn ours(turn: &Turn, instance: InstanceIndex) -> Option<Weight> {
+    let key = &turn.seen.instances.get(instance)?.key;
+    turn.state.volatile.ours.get(key).map(|reading| reading.weight)
 }

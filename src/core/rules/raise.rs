@@ -34,10 +34,7 @@ fn start(turn: &mut Turn, raise: Raise) {
 
 /// A written raise is done when every instance was read back at its weight.
 fn confirm(turn: &mut Turn, raise: Raise) {
-    if turn.state.volatile.raise_in_doubt && !resolve_doubt(turn, raise) {
-        return;
-    }
-    if obstacles::routes(turn).is_empty() {
+    if !turn.state.volatile.raise_in_doubt && obstacles::routes(turn).is_empty() {
         turn.state.raise = None;
         turn.state.intended = Some(raise.from);
         turn.move_to(raise.to, Reason::Raising);
@@ -45,22 +42,19 @@ fn confirm(turn: &mut Turn, raise: Raise) {
     }
 }
 
-/// After a restart: completed if R1 holds, taken back if something stands against it that will not
-/// clear by looking longer. Whether it goes on.
-fn resolve_doubt(turn: &mut Turn, raise: Raise) -> bool {
+/// A raise found begun after a restart: completed if R1 holds, taken back if something stands
+/// against it that will not clear by looking longer.
+pub fn settle_doubt(turn: &mut Turn) {
+    let Some(raise) = turn.state.raise.filter(|_| turn.state.volatile.raise_in_doubt) else { return };
     let against = obstacles::general(turn);
-    if against.is_empty() {
-        turn.state.volatile.raise_in_doubt = false;
-        return true;
-    }
     let only_looking = |obstacle: &Obstacle| {
         matches!(obstacle, Obstacle::Unknown(_) | Obstacle::AnotherRaising | Obstacle::ReadingRoutes)
     };
-    if !against.iter().all(only_looking) {
+    if against.is_empty() {
         turn.state.volatile.raise_in_doubt = false;
+    } else if !against.iter().all(only_looking) {
         step_back_to(turn, raise.from, Reason::Raising);
     }
-    false
 }
 
 fn begin(turn: &mut Turn) {

@@ -2,9 +2,9 @@
 //! they share, and mostly waits: run many at once.
 
 mod approvals;
+mod away;
 mod databases;
 mod full;
 mod midway;
 mod plans;
-mod returns;
 mod secrets;

@@ -1,10 +1,18 @@
 //! The proof of the core: a table and a property per rule, and the incidents that it must master.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod balancer;
 mod build;
+mod incidents;
 mod laws;
+mod normal;
 mod properties;
+mod r12_r13_absent_and_silent;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;
+mod r5_r6_unknown_and_full;
+mod r7_no_oscillation;
+mod r8_record_then_raise_retreat_then_record;
+mod sampled;
 mod samples;
 mod world;

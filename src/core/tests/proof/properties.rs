@@ -7,8 +7,9 @@ use crossfade_core::report::Phase;
 use crossfade_core::state::Command;
 use proptest::prelude::*;
 
+use crate::balancer::Hands;
 use crate::build::{minutes, percent, plan, seconds};
-use crate::world::{Api, Database, Hands, World};
+use crate::world::{Api, Database, World};
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -150,7 +151,7 @@ fn heal(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(config(300))]
+    #![proptest_config(config(150))]
 
     #[test]
     fn every_rule_holds_at_every_decision_whatever_happens(
@@ -169,7 +170,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(60))]
+    #![proptest_config(config(30))]
 
     #[test]
     fn whatever_happened_a_plan_completes_once_all_is_well_again(

@@ -11,69 +11,17 @@ use crossfade_core::action::Action;
 use crossfade_core::engine::Engine;
 use crossfade_core::meter::{self, Observation, Sample};
 use crossfade_core::plan::Plan;
-use crossfade_core::route::{Purpose, Reading};
 use crossfade_core::seen::{Authority, Wishes};
 use crossfade_core::state::{State, Volatile};
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
+use crate::balancer::{Balancer, Hands};
 use crate::build::NOW;
 use crate::laws;
 
 /// How far the world goes at once.
 pub const TICK: Duration = Duration::from_millis(500);
-
-/// What becomes of the next writes to a load balancer.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Hands {
-    /// Carried out and answered within a tick.
-    #[default]
-    Well,
-    /// Refused, and reads too.
-    Refuse,
-    /// Carried out; the answer is lost.
-    Lost,
-    /// Given up after two seconds, and carried out after three.
-    Late,
-}
-
-#[derive(Clone, Debug)]
-struct Errand {
-    number: u64,
-    weight: Weight,
-    purpose: Purpose,
-    answered: Option<Time>,
-    done: Option<Time>,
-    answers: bool,
-}
-
-/// One instance of a route.
-#[derive(Clone, Debug)]
-pub struct Balancer {
-    /// What it stands at.
-    pub reading: Reading,
-    /// What its configuration file says.
-    pub configured: Weight,
-    /// What becomes of writes.
-    pub hands: Hands,
-    lane: VecDeque<Errand>,
-}
-
-impl Balancer {
-    /// Somebody sets a weight.
-    pub fn set(&mut self, weight: Weight) {
-        if self.reading.weight != weight {
-            self.reading.weight = weight;
-            self.reading.setting += 1;
-        }
-    }
-
-    /// The configuration file is read again.
-    pub fn reload(&mut self) {
-        self.reading.boot += 1;
-        self.set(self.configured);
-    }
-}
 
 /// What the database does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,18 +73,12 @@ pub struct World {
 impl World {
     /// A new plan, and load balancers that stand at `weight`.
     pub fn new(plan: Plan, weight: Weight) -> Self {
-        let balancer = |_| Balancer {
-            reading: Reading { weight, setting: 1, boot: 1, legacy_up: 4, kubernetes_up: 4 },
-            configured: weight,
-            hands: Hands::Well,
-            lane: VecDeque::new(),
-        };
         let mut engine = Engine::new(plan.clone(), State::default(), NOW);
         let standby = engine.clone();
         engine.set_authority(Authority::Holder);
         Self {
             now: NOW,
-            balancers: plan.instances().map(balancer).collect(),
+            balancers: plan.instances().map(|_| Balancer::new(weight)).collect(),
             plan,
             engine: Some(engine),
             standby,
@@ -278,44 +220,13 @@ impl World {
         let orphans = std::mem::take(&mut self.orphans);
         for (instance, balancer) in self.balancers.iter_mut().enumerate() {
             if orphans {
-                // Only what is on its way still lands; its answer reaches nobody.
-                balancer.lane.truncate(1);
-                balancer.lane.iter_mut().for_each(|errand| errand.number = u64::MAX);
+                balancer.orphan();
             }
-            let hands = balancer.hands;
-            let Some(errand) = balancer.lane.front_mut() else { continue };
-            if errand.answered.is_none() {
-                let (answered, done) = match hands {
-                    Hands::Well => (0, Some(0)),
-                    Hands::Refuse => (0, None),
-                    Hands::Lost => (2, Some(0)),
-                    Hands::Late => (2, Some(3)),
-                };
-                errand.answered = Some(now + Duration::from_secs(answered));
-                errand.done = done.map(|done| now + Duration::from_secs(done));
-                errand.answers = hands == Hands::Well;
-            }
-            let (number, weight, answers) = (errand.number, errand.weight, errand.answers);
-            if errand.done.is_some_and(|at| at <= now) {
-                errand.done = None;
-                balancer.set(weight);
-            }
-            let Some(errand) = balancer.lane.front_mut() else { continue };
-            let answered = errand.answered.is_some_and(|at| at <= now) && errand.number != u64::MAX;
-            if answered {
-                errand.number = u64::MAX;
-                let result = if answers { Ok(balancer.reading.clone()) } else { Err("timed out".to_owned()) };
+            if let Some((number, result)) = balancer.work(now) {
                 self.engine
                     .iter_mut()
                     .for_each(|engine| engine.written(instance, number, result.clone(), now));
                 news = true;
-            }
-            let over = balancer
-                .lane
-                .front()
-                .is_some_and(|errand| errand.number == u64::MAX && errand.done.is_none());
-            if over {
-                balancer.lane.pop_front();
             }
         }
         news
@@ -324,8 +235,7 @@ impl World {
     fn read(&mut self) {
         let now = self.now;
         for instance in 0..self.balancers.len() {
-            let Some(balancer) = self.balancers.get(instance).filter(|balancer| balancer.lane.is_empty())
-            else {
+            let Some(balancer) = self.balancers.get(instance).filter(|balancer| balancer.is_idle()) else {
                 continue;
             };
             let result = match balancer.hands {
@@ -379,26 +289,19 @@ impl World {
         let carried_out = dies_after.unwrap_or(actions.len());
         self.engine = Some(engine);
         for action in actions.into_iter().take(carried_out) {
-            self.act(action);
+            self.act(&action);
         }
         if dies_after.is_some() {
             self.crash();
         }
     }
 
-    fn act(&mut self, action: Action) {
+    fn act(&mut self, action: &Action) {
         match action {
-            Action::Write { instance, number, weight, purpose } => {
-                let errand = Errand { number, weight, purpose, answered: None, done: None, answers: false };
-                let lane = &mut self.balancers[instance].lane;
-                // What has not begun is dropped, but for a retreat by something that is none.
-                lane.retain(|waiting| {
-                    waiting.answered.is_some()
-                        || (waiting.purpose == Purpose::Retreat && purpose != Purpose::Retreat)
-                });
-                lane.push_back(errand);
+            &Action::Write { instance, number, weight, purpose } => {
+                self.balancers[instance].order(number, weight, purpose);
             }
-            Action::Record { revision } => {
+            &Action::Record { revision } => {
                 let state = State { volatile: Volatile::default(), ..self.engine().state().clone() };
                 let wait = if self.api == Api::Slow { 2 } else { 0 };
                 self.storing.push_back((revision, state, self.now + Duration::from_secs(wait)));
