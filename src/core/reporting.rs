@@ -50,7 +50,9 @@ impl Cause {
             Self::Obstacle(Obstacle::Unknown(place), _) => {
                 match turn.seen.judgements.get(*place)?.1.unknown.as_ref()? {
                     Unknown::Stale { since } => Some(*since + obstacles::BLIND),
-                    Unknown::Returning { until } | Unknown::Learning { until } => Some(*until),
+                    Unknown::Returning { until } | Unknown::Young { until } | Unknown::Learning { until } => {
+                        Some(*until)
+                    }
                     Unknown::Down { .. } => None,
                 }
             }

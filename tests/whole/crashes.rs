@@ -242,18 +242,27 @@ async fn ended_rolled_back(ground: &Ground, witness: &Witness) -> Result<()> {
     Ok(())
 }
 
+/// Requests straight to Kubernetes: a surge that falls neither with the weight nor when `HAProxy`
+/// passes nothing on.
+fn direct(ground: &Ground) -> Result<Load> {
+    Load::start(load::Settings::new(ground.world.kubernetes.addresses()[0], 60.0))
+}
+
 async fn killed_when_a_step_of_a_retreat_is_written_and_not_recorded(ground: &mut Ground) -> Result<()> {
-    retreat(ground, async |ground| {
+    // The one that returns knows of no breach: it must see the surge before it may raise.
+    let direct = direct(ground)?;
+    let retreated = retreat(ground, async |ground| {
         let freeze = async |ground: &Ground| ground.world.cluster.freeze_api();
         let written = async |ground: &Ground| moved(ground, TOP).await;
         kill_between(ground, freeze, written, |ground| ground.world.cluster.thaw_api()).await
     })
-    .await
+    .await;
+    direct.stop().await;
+    retreated
 }
 
 async fn killed_while_a_step_of_a_retreat_is_stuck_in_haproxy(ground: &mut Ground) -> Result<()> {
-    // A surge that does not end when HAProxy passes nothing on.
-    let direct = Load::start(load::Settings::new(ground.world.kubernetes.addresses()[0], 60.0))?;
+    let direct = direct(ground)?;
     let retreated = retreat(ground, async |ground| {
         let freeze = async |ground: &Ground| {
             ground.world.haproxy.freeze(true);

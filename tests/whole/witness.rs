@@ -29,8 +29,12 @@ impl Witness {
             let seen = Arc::clone(&seen);
             async move {
                 loop {
-                    // One that is down or frozen has no weight to see.
-                    if let Ok(weight) = read_weight(&socket).await {
+                    // One that is down or frozen has no weight to see. A reading is made server by
+                    // server: one that a write came into the middle of is torn, and differs from the next.
+                    let (one, other) = (read_weight(&socket).await, read_weight(&socket).await);
+                    if let (Ok(weight), Ok(again)) = (one, other)
+                        && (weight - again).abs() < f64::EPSILON
+                    {
                         seen.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), weight));
                     }
                     sleep(LOOK).await;
