@@ -81,6 +81,9 @@ pub fn unknown(judgement: &Judgement, time: impl Fn(crate::core::time::Time) -> 
         Unknown::Returning { until } => {
             format!("the database came back; its data counts again at {}", time(*until))
         }
+        Unknown::Young { until } => {
+            format!("watched for too short a time to be clear until {}", time(*until))
+        }
         Unknown::Learning { until } => format!("the baseline is being learned until {}", time(*until)),
     })
 }

@@ -91,7 +91,10 @@ impl Lane {
             Done::Refused => ("refused", Err("this replica may not write it".into())),
         };
         if result.is_ok() && order.purpose == Purpose::Retreat {
-            self.operator.metrics.read_back(order.cause.elapsed().as_secs_f64());
+            let took = order.cause.elapsed();
+            self.operator.metrics.read_back(took.as_secs_f64());
+            // `make bench` wants more than a histogram's buckets.
+            tracing::debug!(plan = %self.plan, micros = took.as_micros(), "retreat read back");
         }
         self.operator.metrics.route_write(&self.plan.labels(), word(order.purpose), outcome);
         self.operator.fleet(|fleet, now| fleet.written(&self.plan, self.id, order, result, now));

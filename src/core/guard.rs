@@ -181,6 +181,12 @@ pub enum Unknown {
         /// When its data counts again.
         until: Time,
     },
+    /// It has been watched for a shorter time than its pause is measured in: that it is clear is not
+    /// known yet. It can trip all the same.
+    Young {
+        /// When it is known, if nothing trips it.
+        until: Time,
+    },
     /// The baseline is still being learned; it is known at `until`.
     Learning {
         /// When relative thresholds begin to work.

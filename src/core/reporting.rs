@@ -50,7 +50,9 @@ impl Cause {
             Self::Obstacle(Obstacle::Unknown(place), _) => {
                 match turn.seen.judgements.get(*place)?.1.unknown.as_ref()? {
                     Unknown::Stale { since } => Some(*since + obstacles::BLIND),
-                    Unknown::Returning { until } | Unknown::Learning { until } => Some(*until),
+                    Unknown::Returning { until } | Unknown::Young { until } | Unknown::Learning { until } => {
+                        Some(*until)
+                    }
                     Unknown::Down { .. } => None,
                 }
             }
@@ -61,7 +63,10 @@ impl Cause {
 
 /// Why nothing rises now, the first to be shown first: obstacles, then what the stage waits for.
 pub fn causes(turn: &Turn) -> Vec<Cause> {
-    let obstacles = obstacles::all(turn).into_iter();
+    let failing = turn.seen.instances.iter().any(|seen| seen.failing.is_some());
+    // A route that fails says more than that it is waited for.
+    let obstacles =
+        obstacles::all(turn).into_iter().filter(|obstacle| !failing || *obstacle != Obstacle::ReadingRoutes);
     let mut causes: Vec<Cause> = obstacles
         .map(|obstacle| {
             let reason = obstacle_reason(turn, &obstacle);

@@ -23,6 +23,8 @@ pub struct Watch {
     every: Duration,
     began: Time,
     newest: Option<Time>,
+    /// Since when samples have counted without a gap.
+    counted: Option<Time>,
     down: Option<(Time, String)>,
     returning: Option<Time>,
     series: BTreeMap<Signal, Series>,
@@ -36,6 +38,7 @@ impl Watch {
             every: database.every,
             began: now,
             newest: None,
+            counted: None,
             down: None,
             returning: None,
             series: BTreeMap::new(),
@@ -55,7 +58,10 @@ impl Watch {
     /// Takes in what the meter made of an answer.
     pub fn observe(&mut self, observation: &Observation, now: Time) {
         match &observation.reading {
-            Reading::Down { since, error } => self.down = Some((*since, error.clone())),
+            Reading::Down { since, error } => {
+                self.down = Some((*since, error.clone()));
+                self.counted = None;
+            }
             Reading::Late => {}
             Reading::Sample(sample) => {
                 self.down = None;
@@ -74,8 +80,13 @@ impl Watch {
         let covers = gap.filter(|gap| *gap <= self.every * STALE_PERIODS).unwrap_or(self.every);
         self.newest = Some(sample.at);
         if self.returning.is_some() {
+            self.counted = None;
             return;
         }
+        if gap.is_none_or(|gap| gap > self.stale_after()) {
+            self.counted = None;
+        }
+        self.counted.get_or_insert(sample.at);
         for (signal, keep) in &self.keep {
             let value = match signal {
                 Signal::ConnectionRate => sample.connection_rate,
@@ -116,7 +127,7 @@ impl Watch {
         let value = newest.map(|point| point.value);
         let frozen = tripped.baseline.filter(|_| tripped.level != Level::Clear);
         let baseline = frozen.or_else(|| series.and_then(|series| normal(guard.signal, &series.baseline)));
-        let unknown = self.unknown(guard, series, now);
+        let unknown = self.unknown(guard, series, now).or_else(|| self.young(guard, tripped));
         let blind = Judgement { value, baseline, unknown, ..Judgement::default() };
         let Some(series) = series.filter(|_| !blind.is_blind()) else { return blind };
         Judgement {
@@ -155,6 +166,15 @@ impl Watch {
         };
         let learned = !guard.is_relative() || series.baseline.value().is_some();
         (!learned).then(|| Unknown::Learning { until: series.baseline.learned_at(now) })
+    }
+
+    /// A surge that began before the watch did shows only after the time in which it is measured:
+    /// until then a guard that never tripped is not clear.
+    fn young(&self, guard: &Guard, tripped: &Tripped) -> Option<Unknown> {
+        let measured_in = guard.pause.iter().map(|condition| condition.within).max()?;
+        let until = self.counted? + measured_in;
+        let young = tripped.level == Level::Clear && self.newest? < until;
+        young.then_some(Unknown::Young { until })
     }
 }
 

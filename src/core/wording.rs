@@ -166,6 +166,9 @@ fn unknown_words(turn: &Turn, place: usize, says: Says) -> Blocker {
             Some(*until),
             Who::Nobody,
         ),
+        Unknown::Young { until } => {
+            says(format!("{name}: watched for too short a time to be clear"), None, Some(*until), Who::Nobody)
+        }
         Unknown::Learning { until } => {
             says(format!("{name}: learning what is normal"), None, Some(*until), Who::Nobody)
         }

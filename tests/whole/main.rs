@@ -5,9 +5,16 @@
 mod stage;
 
 mod alone;
+mod api_server;
+mod crashes;
+mod ground;
 mod main_job;
 mod operator;
 mod place;
+mod replicas;
+mod rights;
+mod routes;
 mod shared;
 mod surge;
 mod traffic;
+mod witness;

@@ -117,6 +117,6 @@ pub fn pauses(unknown: &Unknown, now: Time) -> bool {
     match unknown {
         Unknown::Stale { since } => now.since(*since) >= BLIND,
         Unknown::Down { .. } | Unknown::Returning { .. } => true,
-        Unknown::Learning { .. } => false,
+        Unknown::Young { .. } | Unknown::Learning { .. } => false,
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn server(name: &str, weight: u16, up: bool) -> Server {
     Server { name: name.to_owned(), weight, up, withheld: false, backup: false }
@@ -29,7 +30,7 @@ fn a_pattern_of_other_characters_is_refused_with_what_may_be_written() {
 }
 
 #[test]
-fn all_servers_of_a_pool_get_the_same_weight_and_rising_ones_come_first() {
+fn all_servers_of_a_pool_get_the_same_weight_and_none_falls_to_zero_before_another_rises() {
     let servers = [server("vm-1", 256, true), server("vm-2", 0, false), server("ingress-1", 0, true)];
     assert_eq!(
         sort(&servers).unwrap().commands("mail", Weight::FULL),
@@ -43,8 +44,8 @@ fn all_servers_of_a_pool_get_the_same_weight_and_rising_ones_come_first() {
         sort(&servers).unwrap().commands("mail", Weight::ZERO),
         [
             "set server mail/vm-2 weight 256",
-            "set server mail/vm-1 weight 256",
-            "set server mail/ingress-1 weight 0"
+            "set server mail/ingress-1 weight 0",
+            "set server mail/vm-1 weight 256"
         ]
     );
 }
@@ -114,4 +115,42 @@ fn an_empty_pool_and_a_server_in_both_are_refused_by_name() {
     );
     let both = Pools::sort(vec![kubernetes], &globs(&["*"]), &globs(&["ingress-*"]));
     assert_eq!(both, Err(Fault::Overlap { server: "ingress-1".to_owned() }));
+}
+
+proptest! {
+    #[test]
+    fn no_moment_between_two_weights_has_more_of_kubernetes_than_both_or_nothing_at_all(
+        before in 0u16..=10_000, after in 0u16..=10_000, legacy in 1usize..5, kubernetes in 1usize..5,
+        // One whose weight somebody else set.
+        odd in 0u16..=256,
+    ) {
+        let pool = |name: &'static str, count: usize| (1..=count).map(move |number| format!("{name}-{number}"));
+        let names: Vec<String> = pool("vm", legacy).chain(pool("ingress", kubernetes)).collect();
+        let mut servers: Vec<Server> = names.iter().map(|name| server(name, 0, true)).collect();
+        let share = |servers: &[Server]| {
+            let sum = |prefix: &str| -> u64 {
+                let of_pool = servers.iter().filter(|server| server.name.starts_with(prefix));
+                of_pool.map(|server| u64::from(server.weight)).sum()
+            };
+            share::achieved(sum("vm"), sum("ingress"))
+        };
+        let carry_out = |servers: &mut Vec<Server>, asked| {
+            let commands = sort(servers).unwrap().commands("mail", Weight::from_hundredths(asked));
+            let mut shares = Vec::new();
+            for command in commands {
+                let words: Vec<&str> = command.split(' ').collect();
+                let name = words[2].strip_prefix("mail/").unwrap();
+                let server = servers.iter_mut().find(|server| server.name == name).unwrap();
+                server.weight = words[4].parse().unwrap();
+                shares.push(share(servers));
+            }
+            shares
+        };
+        carry_out(&mut servers, before);
+        servers[0].weight = odd;
+        let Some(start) = share(&servers) else { return Ok(()) };
+        let shares = carry_out(&mut servers, after);
+        let highest = start.max(share(&servers).unwrap());
+        prop_assert!(shares.iter().all(|share| share.is_some_and(|share| share <= highest)), "{shares:?}");
+    }
 }

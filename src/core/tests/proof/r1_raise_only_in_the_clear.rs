@@ -44,6 +44,7 @@ fn nothing_rises_while_anything_stands_against_it() {
             case.unknown(&rate(), Unknown::Down { since: ago(seconds(4)), error: "gone".into() })
         }),
         ("database just back", |case| case.unknown(&rate(), Unknown::Returning { until: NOW + seconds(9) })),
+        ("watched too shortly", |case| case.unknown(&rate(), Unknown::Young { until: NOW + seconds(1) })),
         ("no baseline yet", |case| case.unknown(&rate(), Unknown::Learning { until: NOW + seconds(9) })),
         ("another plan rises", |case| case.but(|case| case.seen.others_raising = Some("other".into()))),
         ("cooldown", |case| case.but(|case| case.state.cooldown_until = Some(NOW + seconds(1)))),

@@ -158,6 +158,22 @@ fn before_the_first_sample_data_is_unknown() {
 }
 
 #[test]
+fn a_guard_is_not_clear_before_it_was_watched_for_as_long_as_its_pause_takes() {
+    let mut calm = sampled(rate_above(800.0, seconds(3)), seconds(1));
+    let mut unknown = |after: u64| calm.sample(seconds(after), 100.0, false).unknown;
+    let until = NOW + seconds(1) + seconds(3);
+    for _ in 0..3 {
+        assert_eq!(unknown(1), Some(Unknown::Young { until }));
+    }
+    assert_eq!([unknown(1), unknown(1)], [None, None]);
+    let until = NOW + seconds(5) + seconds(30) + seconds(3);
+    assert_eq!(unknown(30), Some(Unknown::Young { until }), "after a gap anew");
+
+    let mut surging = sampled(rate_above(800.0, seconds(3)), seconds(1));
+    assert_eq!(surging.trips_on(seconds(1), 900.0, 9, pauses), Some(3), "it trips all the same");
+}
+
+#[test]
 fn a_database_that_is_down_or_just_back_says_nothing() {
     let mut sampled = sampled(rate_guard(), seconds(1));
     sampled.quiet(seconds(1), 2000.0, minutes(1));
