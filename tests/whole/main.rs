@@ -9,7 +9,6 @@ mod api_server;
 mod crashes;
 mod ground;
 mod main_job;
-mod operator;
 mod place;
 mod replicas;
 mod rights;
