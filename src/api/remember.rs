@@ -3,7 +3,7 @@
 
 use super::status::{
     AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, LONGEST_MESSAGE, MigrationPlanStatus,
-    MoveStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
+    MoveStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::Level;
@@ -108,7 +108,10 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         retreats_ever: *retreats_ever,
     };
     status.cooldown = (cooldown != CooldownStatus::default()).then_some(cooldown);
-    status.put_backs = newest(put_backs, 256, |at| time(*at));
+    status.put_backs = newest(put_backs, 256, |put_back| PutBackStatus {
+        at: time(put_back.at),
+        instance: put_back.instance.clone(),
+    });
     status.halt = halt.as_ref().map(|halt| HaltStatus {
         reason: halt.reason.name().into(),
         message: cut(&halt.message),

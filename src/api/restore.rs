@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use super::Problem;
 use super::status::{
-    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, MoveStatus, RaiseStatus,
-    RetreatStatus, StageStatus, TripStatus, WeightStatus,
+    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, MoveStatus, PutBackStatus,
+    RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
-use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, Raise, Retreat, State};
+use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 
@@ -57,9 +57,11 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
             .collect(),
         retreats_ever: cooldown.retreats_ever,
         put_backs: reader
-            .list::<String>("putBacks")
+            .list::<PutBackStatus>("putBacks")
             .into_iter()
-            .filter_map(|(path, text)| reader.time(&path, &text))
+            .filter_map(|(path, PutBackStatus { at, instance })| {
+                Some(PutBack { at: reader.time(&path, &at)?, instance })
+            })
             .collect(),
         halt: reader.halt(),
         joined: reader.list::<String>("joined").into_iter().map(|(_, name)| name).collect(),

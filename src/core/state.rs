@@ -47,8 +47,8 @@ pub struct State {
     pub retreats: VecDeque<Time>,
     /// All retreats ever: part of the approval token.
     pub retreats_ever: u32,
-    /// When another writer's rises were put back, in the last 10 minutes.
-    pub put_backs: VecDeque<Time>,
+    /// Rises by another writer that were put back in the last 10 minutes.
+    pub put_backs: VecDeque<PutBack>,
     /// What stops the plan until a person says `resume`.
     pub halt: Option<Halt>,
     /// Instances (`route/instance`) that have stood at the plan's weight and so may drift.
@@ -176,6 +176,15 @@ pub struct Answered {
     pub at: Time,
     /// What came of it.
     pub answer: String,
+}
+
+/// A rise by another writer that was put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutBack {
+    /// When.
+    pub at: Time,
+    /// On which instance (`route/instance`).
+    pub instance: String,
 }
 
 /// One change of the weight.

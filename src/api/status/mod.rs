@@ -113,10 +113,10 @@ pub struct MigrationPlanStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]
     pub last_step: Option<String>,
-    /// When weights that another writer raised were put back, in the last 10 minutes.
+    /// Weights that another writer raised and that were put back, in the last 10 minutes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "times")]
-    pub put_backs: Vec<String>,
+    #[schemars(length(max = 256))]
+    pub put_backs: Vec<PutBackStatus>,
     /// The instances (`route/instance`) that have stood at the plan's weight.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "joined")]

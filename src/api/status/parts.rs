@@ -190,6 +190,15 @@ shapes! {
         #[schemars(length(max = 64))]
         reason: String,
     }
+    /// A rise by another writer that was put back.
+    PutBackStatus {
+        /// When.
+        #[schemars(length(max = 40))]
+        at: String,
+        /// On which instance (`route/instance`).
+        #[schemars(length(max = 320))]
+        instance: String,
+    }
     /// A command that was acted on.
     AnsweredStatus {
         /// The annotation's value then. It acts again when that differs.

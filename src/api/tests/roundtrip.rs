@@ -14,7 +14,9 @@ use crate::core::guard::{Level, Signal, Tripped};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::report::{Condition, Report};
-use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, Raise, Retreat, State, Volatile};
+use crate::core::state::{
+    Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State, Volatile,
+};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 
@@ -80,7 +82,7 @@ prop_compose! {
         cooldown_until in of(time()),
         retreats in vec(time(), 0..5),
         retreats_ever in any::<u32>(),
-        put_backs in vec(time(), 0..4),
+        put_backs in vec((time(), text()), 0..4),
         halt in of((reason(), text(), time())),
         commands in btree_map(select(Command::ALL.to_vec()), (text(), time(), text()), 0..4),
         history in vec((time(), weight(), weight(), reason()), 0..=20),
@@ -92,7 +94,7 @@ prop_compose! {
             cooldown_until,
             retreats: retreats.into(),
             retreats_ever,
-            put_backs: put_backs.into(),
+            put_backs: put_backs.into_iter().map(|(at, instance)| PutBack { at, instance }).collect(),
             halt: halt.map(|(reason, message, since)| Halt { reason, message, since }),
             commands: commands
                 .into_iter()

@@ -9,7 +9,7 @@ use crate::plan::InstanceIndex;
 use crate::reason::Reason;
 use crate::route::{Outcome, Purpose, Reading};
 use crate::rules::obstacles;
-use crate::state::Halt;
+use crate::state::{Halt, PutBack};
 use crate::turn::{Turn, same};
 
 /// A rise found this soon after the last good reading is put back at once.
@@ -22,7 +22,7 @@ const PUT_BACK_WINDOW: Duration = Duration::from_mins(10);
 /// Finds drift on every joined instance and answers it.
 pub fn correct(turn: &mut Turn) {
     let now = turn.now;
-    turn.state.put_backs.retain(|at| now.since(*at) < PUT_BACK_WINDOW);
+    turn.state.put_backs.retain(|put_back| now.since(put_back.at) < PUT_BACK_WINDOW);
     if !turn.state.volatile.settled {
         return;
     }
@@ -131,7 +131,9 @@ fn rise(
     if turn.state.halt.as_ref().is_some_and(|halt| halt.reason == Reason::Drift) {
         return;
     }
-    if turn.state.put_backs.len() >= PUT_BACKS {
+    // Each instance by itself: load balancers that are all reloaded at once are no fight.
+    let here = turn.state.put_backs.iter().filter(|put_back| put_back.instance == key);
+    if here.count() >= PUT_BACKS {
         let message = format!(
             "{who} of {key}: {is} % instead of {was} %, after {PUT_BACKS} put-backs within 10 minutes; \
              find the writer and stop it"
@@ -139,7 +141,7 @@ fn rise(
         halt(turn, Reason::Drift, &message);
         return;
     }
-    turn.state.put_backs.push_back(turn.now);
+    turn.state.put_backs.push_back(PutBack { at: turn.now, instance: key.to_owned() });
     turn.record();
     let last_good = turn.seen.instances.get(instance).and_then(|seen| seen.changed);
     let at_once = last_good.is_some_and(|(before, found)| found.since(before) <= AT_ONCE);

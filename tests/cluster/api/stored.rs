@@ -10,7 +10,9 @@ use crossfade::core::guard::{Judgement, Level, Signal, Tripped};
 use crossfade::core::reason::Reason;
 use crossfade::core::report::{Blocker, Condition, GuardReport, Phase, Report, Who};
 use crossfade::core::route::{Reading, Seen};
-use crossfade::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, Raise, Retreat, State};
+use crossfade::core::state::{
+    Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State,
+};
 use crossfade::core::time::Time;
 use crossfade::core::weight::Weight;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
@@ -47,7 +49,7 @@ fn state() -> State {
         cooldown_until: Some(at(7)),
         retreats: [at(8), at(9)].into(),
         retreats_ever: 12,
-        put_backs: [at(10)].into(),
+        put_backs: [PutBack { at: at(10), instance: "edge/unix:///run/haproxy/admin.sock".into() }].into(),
         halt: Some(Halt { reason: Reason::Drift, message: "another writer".into(), since: at(11) }),
         joined: ["edge/unix:///run/haproxy/admin.sock".into()].into(),
         commands: [(Command::Approve, Answered { value: "half".into(), at: at(12), answer: "done".into() })]

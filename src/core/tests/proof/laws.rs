@@ -7,7 +7,7 @@ use crossfade_core::reason::Reason;
 use crossfade_core::report::Phase;
 use crossfade_core::route::{Outcome, Purpose};
 use crossfade_core::seen::Authority;
-use crossfade_core::state::{State, Volatile};
+use crossfade_core::state::{PutBack, State, Volatile};
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
@@ -170,11 +170,11 @@ impl Decided<'_> {
 /// What stands in the status, but for what is recorded in parts (the soak clock), what ends by time
 /// alone, and the weight of a raise, which the raise itself says.
 fn persisted(state: &State, now: Time) -> State {
-    let young = |at: &&Time| now.since(**at) < std::time::Duration::from_mins(10);
+    let young = |put_back: &&PutBack| now.since(put_back.at) < std::time::Duration::from_mins(10);
     State {
         volatile: Volatile::default(),
         soaked: std::time::Duration::ZERO,
-        put_backs: state.put_backs.iter().filter(young).copied().collect(),
+        put_backs: state.put_backs.iter().filter(young).cloned().collect(),
         intended: state.raise.map(|raise| raise.from).or(state.intended),
         ..state.clone()
     }

@@ -5,7 +5,8 @@ use crossfade_core::engine::Engine;
 use crossfade_core::reason::Reason;
 use crossfade_core::report::Phase;
 use crossfade_core::route::{Outcome, Purpose};
-use crossfade_core::state::{Halt, State};
+use crossfade_core::state::{Halt, PutBack, State};
+use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
 use crate::balancer::Hands;
@@ -13,6 +14,10 @@ use crate::build::{
     Case, NOW, ago, minutes, moved, percent, plan, reading, seconds, standing_at, told, writes,
 };
 use crate::world::{Database, World};
+
+fn put_back(instance: &str, at: Time) -> PutBack {
+    PutBack { at, instance: instance.into() }
+}
 
 #[test]
 fn a_plan_without_status_adopts_what_it_finds_and_writes_nothing() {
@@ -92,7 +97,7 @@ fn a_recorded_raise_of_which_nothing_was_written_is_decided_anew() {
 fn a_rise_by_another_writer_is_put_back_at_once() {
     let decision = standing_at(10).found(0, 50).decide();
     assert_eq!(writes(&decision.actions), [(0, percent(10), Purpose::PutBack)]);
-    assert_eq!(decision.state.put_backs, [NOW]);
+    assert_eq!(decision.state.put_backs, [put_back("edge/a", NOW)]);
     assert_eq!(told(&decision.actions)[0], Reason::PutBack);
 }
 
@@ -115,13 +120,18 @@ fn a_rise_that_was_not_seen_within_ten_seconds_is_taken_back_step_by_step() {
 #[test]
 fn the_fourth_rise_within_ten_minutes_halts_the_plan_and_is_left() {
     let thrice = standing_at(10).found(0, 50).but(|case| {
-        case.state.put_backs = [9, 5, 1].map(|ago_minutes| ago(minutes(ago_minutes))).into();
+        case.state.put_backs =
+            [9, 5, 1].map(|ago_minutes| put_back("edge/a", ago(minutes(ago_minutes)))).into();
     });
     let decision = thrice.decide();
     assert_eq!(writes(&decision.actions), []);
     assert!(matches!(decision.state.halt, Some(Halt { reason: Reason::Drift, since: NOW, .. })));
-    let long_ago = thrice.but(|case| case.state.put_backs[0] = ago(minutes(10)));
+    let long_ago = thrice.clone().but(|case| case.state.put_backs[0].at = ago(minutes(10)));
     assert_eq!(long_ago.writes(), [(0, percent(10), Purpose::PutBack)]);
+    let elsewhere = thrice.but(|case| {
+        case.state.put_backs.iter_mut().for_each(|put_back| put_back.instance = "edge/b".into());
+    });
+    assert_eq!(elsewhere.writes(), [(0, percent(10), Purpose::PutBack)]);
 }
 
 #[test]
