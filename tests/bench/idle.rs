@@ -11,7 +11,7 @@ use crate::ground::{self, plan, until_settled};
 use crate::stage::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE};
 
 /// How long nothing changes.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// How long the operator may take to have told everything about the plan's beginning.
 const CALM_DOWN: Duration = Duration::from_secs(10);
 
@@ -45,10 +45,10 @@ pub async fn measure() -> Result<Idle> {
     until_settled(&world, 1, 10.0).await?;
     sleep(CALM_DOWN).await;
 
-    let (writes, cpu, begin) =
+    let (writes, before, begin) =
         (world.cluster.writes()?.len(), processor_time(operator.id())?, Instant::now());
     sleep(WINDOW).await;
-    let (used, window) = (processor_time(operator.id())? - cpu, begin.elapsed());
+    let (busy, window) = (processor_time(operator.id())?.saturating_sub(before), begin.elapsed());
     let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}");
     let written = world.cluster.writes()?.split_off(writes);
     let ours = written.into_iter().filter(|write| write.user == user);
@@ -58,7 +58,7 @@ pub async fn measure() -> Result<Idle> {
     Ok(Idle {
         window,
         resident,
-        core_percent: 100.0 * used.as_secs_f64() / window.as_secs_f64(),
+        core_percent: 100.0 * busy.as_secs_f64() / window.as_secs_f64(),
         lease_writes: lease.len(),
         other_writes: other
             .iter()

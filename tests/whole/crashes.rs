@@ -204,7 +204,11 @@ async fn killed_at_random_moments_of_a_raise(ground: &mut Ground) -> Result<()> 
     let mut dice = Dice::new()?;
     for _ in 0..RANDOM {
         let after = dice.roll(RAISE);
-        let raised = raise(ground, async |_: &mut Ground| Ok(sleep(after).await)).await;
+        let raised = raise(ground, async |_: &mut Ground| {
+            sleep(after).await;
+            Ok(())
+        })
+        .await;
         raised.with_context(|| format!("killed {after:?} after the plan was applied"))?;
     }
     Ok(())
@@ -293,7 +297,11 @@ async fn killed_at_random_moments_of_a_retreat(ground: &mut Ground) -> Result<()
     let mut dice = Dice::new()?;
     for _ in 0..RANDOM {
         let after = dice.roll(RETREAT);
-        let retreated = retreat(ground, async |_: &mut Ground| Ok(sleep(after).await)).await;
+        let retreated = retreat(ground, async |_: &mut Ground| {
+            sleep(after).await;
+            Ok(())
+        })
+        .await;
         retreated.with_context(|| format!("killed {after:?} after the surge began"))?;
     }
     Ok(())

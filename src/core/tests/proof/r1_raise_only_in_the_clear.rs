@@ -28,7 +28,7 @@ fn in_the_clear_the_next_stage_begins_and_its_raise_is_recorded_before_anything_
 #[test]
 fn nothing_rises_while_anything_stands_against_it() {
     type Against = fn(Case) -> Case;
-    let against: [(&str, Against); 18] = [
+    let against: [(&str, Against); 19] = [
         ("the soak is not done", |case| case.but(|case| case.state.soaked = minutes(9))),
         ("the spec is refused", |case| {
             case.but(|case| case.seen.rejected = Some((Reason::InvalidSpec, "spec.stages".into())))
