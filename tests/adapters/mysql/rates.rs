@@ -131,19 +131,3 @@ async fn a_source_that_ends_says_goodbye() {
     }
     assert_eq!(aborted(), before);
 }
-
-#[tokio::test]
-#[ignore = "a measurement: run it by name with --ignored --nocapture, best with --release"]
-async fn how_long_a_question_takes() {
-    let server = MariaDb::start(Options::default());
-    let mut source = source(&server);
-    counters(&mut source).await;
-    let mut took = Vec::new();
-    for _ in 0..2_000 {
-        let begin = Instant::now();
-        counters(&mut source).await;
-        took.push(begin.elapsed());
-    }
-    took.sort();
-    println!("p50 {:?}, p99 {:?}, most {:?}", took[1_000], took[1_980], took[1_999]);
-}
