@@ -168,13 +168,16 @@ impl Fleet {
     }
 
     /// Takes what this replica may do. Each plan waits for its fresh status under a new claim.
+    ///
+    /// A claim that was in doubt and comes back under its epoch is no new one: nobody else held the
+    /// lease in between, and what this replica did meanwhile (a retreat that could not be stored)
+    /// stands nowhere but in its memory.
     pub fn stand(&mut self, standing: Standing, now: Time) {
         self.standing = standing;
         for entry in self.plans.values_mut() {
             let keeps = match standing {
                 Standing::Holder { epoch, .. } => entry.taken_over == Some(epoch),
-                Standing::LastHolder { .. } => true,
-                Standing::None => false,
+                Standing::LastHolder { .. } | Standing::None => true,
             };
             if !keeps {
                 entry.taken_over = None;

@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::ground::{Ground, PATIENCE, Plan, near, play, scenes, until};
-use crate::stage::load::{self, Load};
 use crate::stage::world::{OPERATOR_NAMESPACE, read_weight};
 use crate::witness::Witness;
 
@@ -246,15 +245,9 @@ async fn ended_rolled_back(ground: &Ground, witness: &Witness) -> Result<()> {
     Ok(())
 }
 
-/// Requests straight to Kubernetes: a surge that falls neither with the weight nor when `HAProxy`
-/// passes nothing on.
-fn direct(ground: &Ground) -> Result<Load> {
-    Load::start(load::Settings::new(ground.world.kubernetes.addresses()[0], 60.0))
-}
-
 async fn killed_when_a_step_of_a_retreat_is_written_and_not_recorded(ground: &mut Ground) -> Result<()> {
     // The one that returns knows of no breach: it must see the surge before it may raise.
-    let direct = direct(ground)?;
+    let direct = ground.direct()?;
     let retreated = retreat(ground, async |ground| {
         let freeze = async |ground: &Ground| ground.world.cluster.freeze_api();
         let written = async |ground: &Ground| moved(ground, TOP).await;
@@ -266,7 +259,7 @@ async fn killed_when_a_step_of_a_retreat_is_written_and_not_recorded(ground: &mu
 }
 
 async fn killed_while_a_step_of_a_retreat_is_stuck_in_haproxy(ground: &mut Ground) -> Result<()> {
-    let direct = direct(ground)?;
+    let direct = ground.direct()?;
     let retreated = retreat(ground, async |ground| {
         let freeze = async |ground: &Ground| {
             ground.world.haproxy.freeze(true);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::stage::haproxy::{self, HaProxy};
+use crate::stage::load::{self, Load};
 use crate::stage::operator::Operator;
 use crate::stage::pool::Behaviour;
 use crate::stage::world::{NAMESPACE, Settings, World, read_weight};
@@ -197,6 +198,12 @@ impl Ground {
     /// Kubernetes' servers need many connections a request from now on.
     pub fn surge(&self) {
         self.world.kubernetes.change(|behaviour| behaviour.connects_per_request = SURGE);
+    }
+
+    /// Requests straight to Kubernetes: with them a surge falls neither with the weight nor when
+    /// `HAProxy` passes nothing on.
+    pub fn direct(&self) -> Result<Load> {
+        Load::start(load::Settings::new(self.world.kubernetes.addresses()[0], 60.0))
     }
 
     /// They need few.
