@@ -2,6 +2,8 @@
 //! two instances and two guards at one sample a second, nothing changing: each decision takes a
 //! sample in.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+// It looks at the core from outside, with a clock.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 #[path = "../tests/proof/build.rs"]
 #[allow(dead_code)]
