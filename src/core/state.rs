@@ -45,7 +45,7 @@ pub struct State {
     pub cooldown_until: Option<Time>,
     /// When each retreat of the last 24 h began.
     pub retreats: VecDeque<Time>,
-    /// All retreats ever: part of the approval token.
+    /// All retreats and falls to an earlier stage ever: part of the approval token.
     pub retreats_ever: u32,
     /// Rises by another writer that were put back in the last 10 minutes.
     pub put_backs: VecDeque<PutBack>,

@@ -100,6 +100,11 @@ impl<'a> Turn<'a> {
         self.state.volatile.soak_counted_to = None;
         let stage = self.plan.stage_at(weight);
         if self.state.stage != stage {
+            // A retreat counted itself when it began; any other fall voids approvals by token too,
+            // so that the same stage can be approved again.
+            if self.state.retreat.is_none() && self.state.stage > stage {
+                self.state.retreats_ever += 1;
+            }
             self.state.stage = stage;
             self.state.stage_since = self.now;
         }

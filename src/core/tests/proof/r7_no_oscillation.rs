@@ -158,3 +158,13 @@ fn an_approval_is_spent_by_one_entry() {
     let given_again = again.but(|case| case.state = taken_out.decide().state);
     assert_eq!(given_again.decide().state.stage, Some(2));
 }
+
+#[test]
+fn a_walk_back_by_hand_voids_the_token_so_that_its_stage_can_be_approved_again() {
+    let asked = standing_at(50).but(|case| {
+        case.seen.wishes.commands.insert(Command::Rollback, "2026-11-22T03:00:00Z it is slow".into());
+    });
+    let decision = asked.decide();
+    assert_eq!(decision.state.intended, Some(percent(25)));
+    assert_eq!((decision.state.retreats_ever, decision.state.retreats.len()), (1, 0));
+}
