@@ -1,8 +1,6 @@
 //! Commands given as annotations: each acts once per value, and is answered in status.
 //! Approvals, by annotation or in Git, are spent by one entry into their stage.
 
-use std::time::Duration;
-
 use crate::reason::Reason;
 use crate::rules::retreat;
 use crate::state::{Answered, ByHand, Command};
@@ -100,8 +98,7 @@ pub fn expected(turn: &Turn) -> String {
 
 /// Whether approvals must carry the token now.
 pub fn token_needed(turn: &Turn) -> bool {
-    let day = Duration::from_hours(24);
-    let recent = turn.state.retreats.iter().filter(|began| turn.now.since(**began) < day);
+    let recent = turn.state.retreats.iter().filter(|began| turn.now.since(**began) < retreat::DAY);
     recent.count() >= RETREATS_FOR_TOKEN
 }
 

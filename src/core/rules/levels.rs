@@ -12,17 +12,11 @@ pub fn next(level: Level, judgement: &Judgement) -> Level {
     if judgement.is_blind() {
         return level;
     }
-    let crossed = match (judgement.rollback, judgement.pause) {
+    match (judgement.rollback, judgement.pause) {
         (true, _) => Level::Rollback,
-        (false, true) => Level::Pause,
-        (false, false) => Level::Clear,
-    };
-    match level.max(crossed) {
-        tripped if crossed == Level::Clear && judgement.resume => {
-            debug_assert!(tripped >= Level::Clear);
-            Level::Clear
-        }
-        level => level,
+        (false, true) => level.max(Level::Pause),
+        (false, false) if judgement.resume => Level::Clear,
+        (false, false) => level,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
 /// How long a retreat counts for the next one's cooldown, and the longest cooldown.
-const DAY: Duration = Duration::from_hours(24);
+pub const DAY: Duration = Duration::from_hours(24);
 /// The first cooldown; each further retreat within a day doubles it.
 const FIRST_COOLDOWN: Duration = Duration::from_mins(30);
 
