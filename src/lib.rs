@@ -9,5 +9,6 @@ pub mod api;
 pub mod cli;
 pub mod control;
 pub mod probe;
+pub mod report;
 pub mod route;
 pub mod serve;
