@@ -85,6 +85,12 @@ impl Balancer {
         }
     }
 
+    /// Whether it can stand as it was set: the same servers are up, in both pools. If not, its share is
+    /// its own (R8).
+    pub fn is_as_set(&self) -> bool {
+        self.at == self.up && !self.up.contains(&0)
+    }
+
     /// Sets the weight, given the servers that are up.
     pub fn set(&mut self, weight: Weight) {
         if self.weight() != weight || self.at != self.up {

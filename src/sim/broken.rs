@@ -17,6 +17,8 @@ use crossfade_core::state::State;
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
+use crate::laws::Rule;
+
 /// Which rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
@@ -56,6 +58,21 @@ impl Broken {
         Self::R12,
         Self::R13,
     ];
+
+    /// The rule that it breaks.
+    pub const fn rule(self) -> Rule {
+        match self {
+            Self::R1 => Rule::R1,
+            Self::R2 => Rule::R2,
+            Self::R5 => Rule::R5,
+            Self::R6 => Rule::R6,
+            Self::R7 => Rule::R7,
+            Self::R8 | Self::R8Retreat => Rule::R8,
+            Self::R11 => Rule::R11,
+            Self::R12 => Rule::R12,
+            Self::R13 => Rule::R13,
+        }
+    }
 
     /// The name by which the runner takes it.
     pub const fn name(self) -> &'static str {

@@ -22,6 +22,8 @@ pub mod scenario;
 pub mod seeds;
 pub mod service;
 pub mod side;
+pub mod trace;
 pub mod traffic;
+pub mod trial;
 pub mod witness;
 pub mod world;

@@ -124,10 +124,10 @@ impl World {
             return false;
         }
         self.now = self.now + self.step;
-        while let Some((_, place)) = self.upcoming.pop_if(|(at, _)| *at <= self.now) {
+        while let Some((at, place)) = self.upcoming.pop_if(|(at, _)| *at <= self.now) {
             let Some(event) = self.events.get(place) else { continue };
             if let Some((every, last)) = event.every.filter(|(every, _)| !every.is_zero()) {
-                let next = self.now + every;
+                let next = at + every;
                 if next <= self.began + last {
                     let at = self.upcoming.partition_point(|other| *other > (next, place));
                     self.upcoming.insert(at, (next, place));

@@ -8,6 +8,50 @@ use std::time::Instant;
 fn main() {
     let args: Vec<u64> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
     let (from, count) = (args[0], args[1]);
+    if args.get(2) == Some(&2) {
+        let scenario = seeds::scenario(from);
+        let mut laws = Laws::new(&scenario, true);
+        let mut trace = crossfade_sim::trace::Trace::new(&scenario, count as usize);
+        let mut world = World::new(&scenario);
+        while world.go_on(&mut (&mut laws, &mut trace)) && laws.violations.is_empty() {}
+        for setup in &scenario.services {
+            println!(
+                "{:?} {:?} {:?} at {:?}",
+                setup.databases, setup.plan.stages, setup.plan.rollback, setup.weight
+            );
+        }
+        for line in trace.lines() {
+            println!("{}", line.chars().take(330).collect::<String>());
+        }
+        for v in &laws.violations {
+            println!("{:?} {v}", v.at.since(scenario.begins));
+        }
+        return;
+    }
+    if args.get(2) == Some(&3) {
+        for broken in crossfade_sim::broken::Broken::ALL {
+            let began = Instant::now();
+            let mut other = BTreeMap::new();
+            let mut caught = None;
+            for seed in from..from + count {
+                let trial = crossfade_sim::trial::run(&seeds::scenario(seed), Some(broken), &mut ());
+                if let Some(v) = trial.violation {
+                    if v.rule == broken.rule() {
+                        caught = Some((seed, v));
+                        break;
+                    }
+                    *other.entry(v.rule).or_insert(0) += 1;
+                }
+            }
+            println!(
+                "{}: {:?} others {other:?} {:?}",
+                broken.name(),
+                caught.map(|(s, v)| (s, v.message.chars().take(150).collect::<String>())),
+                began.elapsed()
+            );
+        }
+        return;
+    }
     let began = Instant::now();
     let mut decisions = 0;
     let mut time = 0.0;

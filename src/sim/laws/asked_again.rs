@@ -2,12 +2,17 @@
 //! nothing is missed. Both need a copy of it, so only some runs are looked at.
 
 use crossfade_core::action::Action;
+use crossfade_core::state::Command;
 
 use super::{Case, Found, Rule, r8};
 use crate::world::World;
 
-/// Asked again at the same moment.
+/// Asked again at the same moment. An accepted baseline is forgotten only after the decision: that is news.
 pub fn does_nothing(case: &Case<'_>) -> Option<String> {
+    let accepted = case.decided.after.state().commands.get(&Command::AcceptBaseline);
+    if accepted.is_some_and(|answered| answered.at == case.decided.clock) {
+        return None;
+    }
     let mut twin = case.decided.after.clone();
     let actions = twin.decide(case.decided.clock);
     (!actions.is_empty())

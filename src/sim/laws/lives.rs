@@ -83,11 +83,9 @@ impl Lives {
             let Some(service) = world.services.get(index).filter(|_| !lasts) else { continue };
             let intended = mind.engine.state().intended.unwrap_or_default();
             let moving = mind.engine.state().raise.is_some();
-            if let Some(off) = service
-                .balancers
-                .iter()
-                .find(|balancer| balancer.weight().distance(intended) > SAME && !moving)
-            {
+            if let Some(off) = service.balancers.iter().find(|balancer| {
+                balancer.is_as_set() && balancer.weight().distance(intended) > SAME && !moving
+            }) {
                 found(
                     Rule::Lives,
                     index,

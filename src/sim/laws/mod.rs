@@ -129,6 +129,7 @@ const OF_DECISIONS: &[Law] = &[
     (Rule::R1, r1::raises_only_in_the_clear),
     (Rule::R2, r2::brakes_first),
     (Rule::R5, r5::takes_the_unknown_for_nothing),
+    (Rule::R5, r5::raises_nothing_unknown),
     (Rule::R6, r6::clears_nothing_while_full),
     (Rule::R7, r7::walks),
     (Rule::R7, r7::clears_only_what_is_over),

@@ -54,7 +54,7 @@ fn against(case: &Case<'_>) -> Option<String> {
     if let Some(until) = state.cooldown_until.filter(|until| *until > decided.clock) {
         return Some(format!("a cooldown runs until {until:?}"));
     }
-    walked_back_by_hand(case).or_else(|| cooling(case)).or_else(|| surging(case)).or_else(|| silent(case))
+    walked_back_by_hand(case).or_else(|| cooling(case)).or_else(|| surging(case))
 }
 
 /// A person's `rollback` that no later `resume` has ended.
@@ -95,22 +95,6 @@ fn surging(case: &Case<'_>) -> Option<String> {
                     guard.signal, database.name
                 ));
             }
-        }
-    }
-    None
-}
-
-/// A database that has truly said nothing for too long (R5).
-fn silent(case: &Case<'_>) -> Option<String> {
-    let truth = case.truth;
-    let now = case.decided.now;
-    let behind = &case.decided.services.get(case.decided.service)?.databases;
-    for (database, place) in case.plan().databases.iter().zip(behind) {
-        let stale = (database.every * 3).max(Duration::from_secs(1)) + database.every + truth.step * 2;
-        let silent = truth.databases.get(*place)?.silent.lasts(crossfade_core::time::Time::default(), now);
-        let still = !case.decided.databases.get(*place)?.is_heard(now);
-        if still && silent.is_some_and(|silent| silent > stale) {
-            return Some(format!("database {} has said nothing for {silent:?}", database.name));
         }
     }
     None

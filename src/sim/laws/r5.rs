@@ -52,6 +52,28 @@ pub fn takes_the_unknown_for_nothing(case: &Case<'_>) -> Option<String> {
     None
 }
 
+/// Nothing rises while a database has truly said nothing for too long.
+pub fn raises_nothing_unknown(case: &Case<'_>) -> Option<String> {
+    if !case.begins_a_raise() && case.raises().next().is_none() {
+        return None;
+    }
+    let truth = case.truth;
+    let now = case.decided.now;
+    let behind = &case.decided.services.get(case.decided.service)?.databases;
+    for (database, place) in case.plan().databases.iter().zip(behind) {
+        let stale = (database.every * 3).max(Duration::from_secs(1)) + database.every + truth.step * 2;
+        let silent = truth.databases.get(*place)?.silent.lasts(Time::default(), now);
+        let still = !case.decided.databases.get(*place)?.is_heard(now);
+        if still && silent.is_some_and(|silent| silent > stale) {
+            return Some(format!(
+                "raises although database {} has said nothing for {silent:?}",
+                database.name
+            ));
+        }
+    }
+    None
+}
+
 /// After a minute without data the plan is paused, and says so.
 pub fn pauses_after_a_minute(truth: &Truth, world: &World, found: &mut Found<'_>) {
     let now = world.now;
