@@ -3,6 +3,7 @@
 
 mod balancer;
 mod build;
+mod engine;
 mod incidents;
 mod laws;
 mod normal;
