@@ -338,7 +338,7 @@ fn the_deadline_is_the_earliest_moment_at_which_anything_changes_by_itself() {
     driven.now = driven.now + Duration::from_millis(3001);
     assert_ne!(driven.decide(), []);
     assert_eq!(driven.blockers()[0], Reason::DataUnknown);
-    assert_eq!(driven.engine.deadline(), Some(driven.now + Duration::from_millis(3000)), "the readings");
+    assert_eq!(driven.engine.deadline(), Some(driven.now + Duration::from_secs(3)), "the readings");
 }
 
 #[test]
