@@ -11,6 +11,7 @@ pub mod defaults;
 pub mod engine;
 pub mod fence;
 pub mod guard;
+mod lean;
 pub mod lease;
 pub mod meter;
 pub mod plan;

@@ -134,7 +134,7 @@ impl Series {
     fn advance_trend(&mut self, mean: &Point) {
         let (clip, forget, most) = TREND;
         let Some(base) = self.baseline.value().map(|base| base.max(FLOOR)) else { return };
-        let sigma = (0.15 * base).max(base.sqrt()).max(self.baseline.deviation());
+        let sigma = (0.15 * base).max(base.sqrt()).max(self.baseline.remember_deviation());
         let deviation = ((mean.value - base) / sigma).clamp(-clip, clip);
         self.trend = (self.trend + deviation - forget).clamp(0.0, most);
     }
