@@ -15,6 +15,8 @@ mod r5_r6_unknown_and_full;
 mod r7_no_oscillation;
 mod r8_record_then_raise_retreat_then_record;
 mod restart;
+mod reference;
+mod same;
 mod sampled;
 mod samples;
 mod world;
