@@ -115,14 +115,11 @@ impl Held {
     /// Catches up with `values`, of which those before number `kept` are about to be dropped.
     pub fn follow(&mut self, values: &Recent, kept: u64, normal: Option<f64>) {
         let newest = values.newest().filter(|_| kept < values.end());
-        let (Some(newest), Some(base)) = (newest, normal) else {
-            *self = Self { normal, ..Self::new(self.condition) };
-            return;
-        };
-        if self.normal != normal {
-            // Counted from the newest value back.
-            *self = Self { normal, first: values.end(), end: values.end(), ..Self::new(self.condition) };
+        if newest.is_none() || self.normal != normal {
+            let end = values.end();
+            *self = Self { normal, first: end, end, ..Self::new(self.condition) };
         }
+        let (Some(newest), Some(base)) = (newest, normal) else { return };
         let Condition { test, lasting, within } = self.condition;
         let newest = &newest.point;
         let least = if test.is_relative() { RELATIVE_VALUES } else { 1 };
@@ -141,7 +138,8 @@ impl Held {
             self.covered -= covers(value);
             self.first += 1;
         }
-        // A window is as long as the newest value at least: it may have grown.
+        // What was counted anew is counted from the newest value back. Else the window, which is as
+        // long as the newest value at least, may have grown.
         while let Some(before) = self.first.checked_sub(1).filter(|before| *before >= kept)
             && let Some(value) = values.get(before).filter(|value| age(value) < window)
         {
