@@ -1,7 +1,8 @@
-//! The sources and the routes, each against the real program.
+//! The sources, the routes and the report, each against the real program.
 
 #[path = "../stage/mod.rs"]
 mod stage;
 
 mod haproxy;
 mod mysql;
+mod page;
