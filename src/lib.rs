@@ -10,5 +10,6 @@ pub mod backtest;
 pub mod cli;
 pub mod control;
 pub mod probe;
+pub mod report;
 pub mod route;
 pub mod serve;

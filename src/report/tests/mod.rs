@@ -1,0 +1,3 @@
+//! The page's promises, without a browser.
+
+mod escaping;
