@@ -117,7 +117,6 @@ impl Engine {
                 }
             }
         }
-        self.revision += 1;
         self.stored = self.revision;
         self.seen.recorded = true;
         self.again = Some(now);
