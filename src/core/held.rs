@@ -13,9 +13,9 @@ use crate::lean;
 use crate::series::Point;
 
 /// A relative test asks for at least this many values, however long each covers.
-pub const RELATIVE_VALUES: u32 = 3;
+pub const RELATIVE_VALUES: u8 = 3;
 /// One part in so many of the time that a condition must hold is left to the sampler's jitter.
-const JITTER: u32 = 8;
+const JITTER: u64 = 8;
 
 /// A value, with what is known of it besides.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,15 +84,15 @@ pub struct Held {
     /// The numbers of the values in the window: from `first` to before `end`.
     first: u64,
     end: u64,
-    /// The time that the passing ones among them cover.
-    covered: Duration,
+    /// The time that the passing ones among them cover, in nanoseconds.
+    covered: u64,
     holds: bool,
 }
 
 impl Held {
     /// Nothing counted yet.
     pub fn new(condition: Condition) -> Self {
-        Self { condition, normal: None, first: 0, end: 0, covered: Duration::ZERO, holds: false }
+        Self { condition, normal: None, first: 0, end: 0, covered: 0, holds: false }
     }
 
     /// What the values are tested for.
@@ -121,13 +121,12 @@ impl Held {
         }
         let (Some(newest), Some(base)) = (newest, normal) else { return };
         let Condition { test, lasting, within } = self.condition;
-        let newest = &newest.point;
-        let least = if test.is_relative() { RELATIVE_VALUES } else { 1 };
-        let lasting = lasting.max(newest.covers * least);
-        let window = within.max(lasting);
-        let age = |value: &Value| newest.at.since(value.point.at);
-        let covers =
-            |value: &Value| if passes(test, base, value) { value.point.covers } else { Duration::ZERO };
+        let (newest, newest_covers) = (newest.point.at, nanos(newest.point.covers));
+        let least = u64::from(if test.is_relative() { RELATIVE_VALUES } else { 1 });
+        let lasting = nanos(lasting).max(newest_covers * least);
+        let window = nanos(within).max(lasting);
+        let age = |value: &Value| nanos(newest.since(value.point.at));
+        let covers = |value: &Value| if passes(test, base, value) { nanos(value.point.covers) } else { 0 };
         while let Some(value) = values.get(self.end) {
             self.covered += covers(value);
             self.end += 1;
@@ -147,14 +146,20 @@ impl Held {
             self.first = before;
         }
         // Of the oldest value only a part may lie in the window.
-        let outside = values.get(self.first).map_or(Duration::ZERO, |oldest| {
-            covers(oldest).saturating_sub(window.saturating_sub(age(oldest)))
+        let outside = values.get(self.first).map_or(0, |oldest| {
+            let inside = window.saturating_sub(age(oldest));
+            covers(oldest).saturating_sub(inside)
         });
         // A little short still counts, at most half a value: three samples taken at 0.95 s are three
         // seconds.
-        let slack = (newest.covers / 2).min(lasting / JITTER);
+        let slack = (newest_covers / 2).min(lasting / JITTER);
         self.holds = self.covered - outside + slack >= lasting;
     }
+}
+
+/// Nanoseconds as one number, which is added faster than a `Duration`; at most 584 years.
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Whether a value passes a test, compared with what is normal.

@@ -81,7 +81,7 @@ impl Series {
 
     /// Drops what no condition looks back to, and counts on.
     fn follow(&mut self, newest: &Point) {
-        let span = self.keep.min(LONGEST).max(slope::SPAN) + newest.covers * RELATIVE_VALUES;
+        let span = self.keep.min(LONGEST).max(slope::SPAN) + newest.covers * u32::from(RELATIVE_VALUES);
         let old = |value: &Value| newest.at.since(value.point.at) > span;
         let (points, means) = (self.points.first_but(old), self.means.first_but(old));
         let mut held = std::mem::take(&mut self.held);
