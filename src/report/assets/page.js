@@ -1,56 +1,20 @@
-// Draws the charts of a report with uPlot. All words stand in the page already; what comes from a
-// user is only ever set as text, never as markup.
+// The charts, drawn with uPlot: one range of time, one crosshair and one scale for all of them.
 "use strict";
 (() => {
   const figures = document.querySelectorAll("figure");
   if (figures.length === 0) return;
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const root = document.documentElement;
+  const { data, root, figure, time, axisFigure, dates, colour, faint, forget } = report;
   const readout = document.getElementById("readout");
   const reset = document.getElementById("reset");
   const DASHES = [[], [7, 4], [2, 3], [10, 4, 2, 4]]; // as in the style sheet
-  const LINE_DASHES = { pause: [3, 3], rollback: [8, 3], resume: [1.5, 3], limit: [12, 4, 2, 4] };
   const HEIGHT = 190; // of a chart, in CSS pixels, as in the style sheet
   const HEAD = 20; // the strip above the curves where the marks' signs stand
-  const ROOM = 480; // a chart narrower than this names its thresholds in the legend alone
   const FAR = 3; // a threshold higher than this many times the curves is told, not drawn
-  const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-  const WEIGHTIEST = ["retreat", "incident", "pause", "raise", "clear", "event"];
-  const MINUS = "\u2212";
-
-  // --- words: as in `wording.rs` ---
-
-  function figure(value) {
-    const size = Math.abs(value);
-    const decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
-    const text = size.toLocaleString("en-US", { maximumFractionDigits: decimals });
-    return value < 0 && text !== "0" ? MINUS + text : text;
-  }
-
-  const two = (number) => String(number).padStart(2, "0");
-
-  function time(at) {
-    if (data.clock === "unix") return new Date(Math.round(at) * 1000).toISOString().slice(0, 19).replace("T", " ");
-    const all = Math.abs(Math.round(at));
-    const days = Math.floor(all / 86400);
-    const clock = `${Math.floor(all / 3600) % 24}:${two(Math.floor(all / 60) % 60)}:${two(all % 60)}`;
-    return (at <= -0.5 ? MINUS : "") + (days > 0 ? `${days}d ${clock}` : clock);
-  }
-
-  function axisFigure(value) {
-    if (Math.abs(value) >= 1e6) return `${+(value / 1e6).toFixed(2)}M`;
-    if (Math.abs(value) >= 1e4) return `${+(value / 1e3).toFixed(2)}k`;
-    return value.toLocaleString("en-US", { maximumFractionDigits: 6 });
-  }
-
-  // --- colours: read from the style sheet, again when the scheme changes ---
-
-  let colours = {};
-  function colour(name) {
-    colours[name] ??= getComputedStyle(root).getPropertyValue(`--${name}`).trim();
-    return colours[name];
-  }
-  const faint = (name, alpha) => colour(name) + alpha; // the style sheet's colours are #rrggbb
+  // Steps of a time axis, in seconds: up to a month.
+  const SINCE_BEGIN = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000,
+    2592000,
+  ];
 
   // --- what is in view: one range of time for all charts ---
 
@@ -98,164 +62,6 @@
     return scale;
   }
 
-  // --- drawing on a chart ---
-
-  const ratio = () => uPlot.pxRatio;
-
-  // A sign for each curve, so that nobody needs its colour. The shapes are those of the legend.
-  function sign(ctx, kind, x, y, size) {
-    const s = size;
-    const shapes = [
-      () => ctx.arc(x, y, s, 0, 2 * Math.PI),
-      () => ctx.rect(x - s * 0.9, y - s * 0.9, s * 1.8, s * 1.8),
-      () => polygon(ctx, [[x, y - s * 1.1], [x + s * 1.1, y + s * 0.9], [x - s * 1.1, y + s * 0.9]]),
-      () => polygon(ctx, [[x, y - s * 1.25], [x + s * 1.25, y], [x, y + s * 1.25], [x - s * 1.25, y]]),
-      () => polygon(ctx, [[x, y + s * 1.1], [x + s * 1.1, y - s * 0.9], [x - s * 1.1, y - s * 0.9]]),
-      () => ctx.rect(x - s, y - s * 0.4, s * 2, s * 0.8),
-    ];
-    ctx.beginPath();
-    shapes[kind % shapes.length]();
-  }
-
-  function polygon(ctx, points) {
-    points.forEach(([x, y], at) => (at === 0 ? ctx.moveTo(x, y) : ctx.lineTo(x, y)));
-    ctx.closePath();
-  }
-
-  function drawSigns(plot, chart) {
-    const { ctx, bbox } = plot;
-    const count = chart.series.length;
-    const places = Math.max(2, Math.round(bbox.width / ratio() / 150));
-    chart.series.forEach((series, at) => {
-      for (let place = 0; place < places; place += 1) {
-        const left = (bbox.width * (place + (at + 1) / (count + 1))) / places;
-        const index = plot.posToIdx(left, true);
-        const value = series.values[index];
-        const x = plot.valToPos(plot.data[0][index], "x", true);
-        if (value === null || value === undefined || x < bbox.left || x > bbox.left + bbox.width) continue;
-        sign(ctx, at, x, plot.valToPos(value, "y", true), 4.2 * ratio());
-        ctx.fillStyle = colour(series.role);
-        ctx.strokeStyle = colour("ground");
-        ctx.lineWidth = ratio();
-        ctx.fill();
-        ctx.stroke();
-      }
-    });
-  }
-
-  // Right of the curves, the same for all charts, so that their times stand below each other.
-  const lined = data.runs.some((run) => run.charts.some((chart) => chart.lines.length > 0));
-  const margin = (width) => (lined && width >= ROOM ? 88 : 16);
-
-  // The thresholds, each named in the margin; names that stand too close move apart.
-  function drawLines(plot, chart) {
-    const { ctx, bbox } = plot;
-    const right = bbox.left + bbox.width;
-    let free = -Infinity;
-    ctx.font = FONT.replace("12", String(11 * ratio()));
-    ctx.textAlign = "left";
-    ctx.textBaseline = "middle";
-    for (const line of [...chart.lines].sort((one, other) => other.value - one.value)) {
-      const y = Math.round(plot.valToPos(line.value, "y", true));
-      if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
-      ctx.strokeStyle = colour(line.kind);
-      ctx.lineWidth = 1.5 * ratio();
-      ctx.setLineDash(LINE_DASHES[line.kind].map((length) => length * ratio()));
-      ctx.beginPath();
-      ctx.moveTo(bbox.left, y);
-      ctx.lineTo(right, y);
-      ctx.stroke();
-      ctx.setLineDash([]);
-      if (plot.width < ROOM) continue;
-      const beside = Math.max(y, free);
-      free = beside + 12 * ratio();
-      ctx.lineWidth = ratio();
-      ctx.beginPath();
-      ctx.moveTo(right, y);
-      ctx.lineTo(right + 6 * ratio(), beside);
-      ctx.stroke();
-      ctx.fillStyle = colour(line.kind);
-      ctx.fillText(clip(line.label, 12), right + 9 * ratio(), beside);
-    }
-  }
-
-  const clip = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
-
-  // What lasted is a strip behind the curves.
-  function drawStrips(plot, run) {
-    const { ctx, bbox } = plot;
-    for (const mark of run.marks) {
-      if (mark.until === null) continue;
-      const from = Math.max(plot.valToPos(mark.at, "x", true), bbox.left);
-      const to = Math.min(plot.valToPos(mark.until, "x", true), bbox.left + bbox.width);
-      if (to <= from) continue;
-      ctx.fillStyle = faint(mark.kind, "1c");
-      ctx.fillRect(from, bbox.top, to - from, bbox.height);
-    }
-  }
-
-  // Marks: a thin line through the chart. Those that stand close share one sign, that of the
-  // weightiest, and tell their numbers in the table: `3`, or `3–6`.
-  function drawMarks(plot, run) {
-    const { ctx, bbox } = plot;
-    const size = 4.5 * ratio();
-    const groups = [];
-    run.marks.forEach((mark, at) => {
-      const x = Math.round(plot.valToPos(mark.at, "x", true));
-      if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) return;
-      ctx.strokeStyle = colour(mark.kind);
-      ctx.globalAlpha = 0.75;
-      ctx.lineWidth = ratio();
-      ctx.beginPath();
-      ctx.moveTo(x, bbox.top - 2 * ratio());
-      ctx.lineTo(x, bbox.top + bbox.height);
-      ctx.stroke();
-      ctx.globalAlpha = 1;
-      const group = groups.at(-1);
-      if (group !== undefined && x - group.x < 3.2 * size) {
-        group.last = at;
-        if (WEIGHTIEST.indexOf(mark.kind) < WEIGHTIEST.indexOf(group.kind)) group.kind = mark.kind;
-      } else groups.push({ x, kind: mark.kind, first: at, last: at });
-    });
-    ctx.font = FONT.replace("12", String(11 * ratio()));
-    ctx.textAlign = "left";
-    ctx.textBaseline = "middle";
-    groups.forEach(({ x, kind, first, last }, at) => {
-      const y = bbox.top - 9 * ratio();
-      markSign(ctx, kind, x, y, size);
-      const text = first === last ? String(first + 1) : `${first + 1}–${last + 1}`;
-      const left = x + size + 3 * ratio();
-      const next = groups[at + 1];
-      if (next !== undefined && left + ctx.measureText(text).width > next.x - size) return;
-      ctx.fillStyle = colour("muted");
-      ctx.fillText(text, left, y);
-    });
-  }
-
-  function markSign(ctx, kind, x, y, size) {
-    ctx.fillStyle = colour(kind);
-    ctx.strokeStyle = colour(kind);
-    ctx.lineWidth = 2 * ratio();
-    ctx.beginPath();
-    if (kind === "raise") sign(ctx, 2, x, y, size);
-    else if (kind === "retreat") sign(ctx, 4, x, y, size);
-    else if (kind === "clear") sign(ctx, 0, x, y, size * 0.85);
-    else if (kind === "event") sign(ctx, 3, x, y, size * 0.85);
-    else if (kind === "pause") {
-      ctx.rect(x - size * 0.8, y - size, size * 0.55, size * 2);
-      ctx.rect(x + size * 0.25, y - size, size * 0.55, size * 2);
-    } else {
-      for (let turn = 0; turn < 3; turn += 1) {
-        const [dx, dy] = [Math.sin((turn * Math.PI) / 3) * size, Math.cos((turn * Math.PI) / 3) * size];
-        ctx.moveTo(x - dx, y - dy);
-        ctx.lineTo(x + dx, y + dy);
-      }
-      ctx.stroke();
-      return;
-    }
-    ctx.fill();
-  }
-
   // --- a chart ---
 
   function curve(series) {
@@ -291,7 +97,7 @@
 
   const axis = {
     stroke: () => colour("muted"),
-    font: FONT,
+    font: `12px ${draw.FONT}`,
     grid: { stroke: () => colour("grid"), width: 1 },
     ticks: { stroke: () => colour("rule"), width: 1, size: 5 },
     gap: 4,
@@ -299,16 +105,16 @@
 
   const timeAxis = () =>
     data.clock === "unix"
-      ? { ...axis, size: 40, space: 80 }
+      ? { ...axis, size: 42, space: 70, values: (_, splits, __, ___, step) => dates(splits, step) }
       : {
           ...axis,
           size: 28,
           space: 70,
-          incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000],
+          incrs: SINCE_BEGIN,
           values: (_, splits) => splits.map((at) => (at % 86400 === 0 && whole.max >= 172800 ? `${at / 86400}d` : time(at))),
         };
 
-  function draw(figureAt) {
+  function add(figureAt) {
     const run = data.runs[figureAt.dataset.run];
     const chart = run.charts[figureAt.dataset.chart];
     const target = figureAt.querySelector(".plot");
@@ -319,7 +125,7 @@
       {
         width: Math.max(target.clientWidth, 200),
         height: HEIGHT,
-        padding: [HEAD, (plot) => margin(plot.width), 0, 0],
+        padding: [HEAD, (plot) => draw.margin(plot.width), 0, 0],
         legend: { show: false },
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
         scales: {
@@ -337,13 +143,16 @@
           bind: { dblclick: () => () => show(whole) },
         },
         hooks: {
-          drawClear: [(plot) => drawStrips(plot, run)],
+          drawClear: [(plot) => draw.strips(plot, run)],
+          drawAxes: [(plot) => draw.markLines(plot, run)],
           draw: [
             (plot) => {
-              drawLines(plot, chart);
-              drawSigns(plot, chart);
-              drawMarks(plot, run);
-              figureAt.dataset.drawn = "true";
+              draw.lines(plot, chart);
+              draw.signs(plot, chart);
+              draw.markSigns(plot, run);
+              // What is in view, for who looks from outside.
+              figureAt.dataset.from = plot.scales.x.min;
+              figureAt.dataset.to = plot.scales.x.max;
             },
           ],
           setSelect: [
@@ -455,7 +264,7 @@
   reset.addEventListener("click", () => show(whole));
 
   function recolour() {
-    colours = {};
+    forget();
     for (const plot of plots) plot.redraw(false, true);
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
@@ -480,5 +289,5 @@
     recolour();
   });
 
-  figures.forEach(draw);
+  figures.forEach(add);
 })();

@@ -83,8 +83,14 @@ impl Browser {
         browser
     }
 
-    /// Opens a page as a file, in a window of this size, and waits until it is loaded.
+    /// Opens a page as a file, in a window of this size, and waits until it is drawn.
     pub fn open(&mut self, page: &str, width: u32, height: u32) {
+        self.open_still(page, width, height);
+        self.settle();
+    }
+
+    /// The same, but waits only until it is loaded: for a page without scripts.
+    pub fn open_still(&mut self, page: &str, width: u32, height: u32) {
         let file = self.home.path().join("page.html");
         std::fs::write(&file, page).unwrap();
         self.size(width, height);
@@ -96,7 +102,6 @@ impl Browser {
             let event = self.from.recv_timeout(left).expect("the page did not load in time");
             self.events.push(event);
         }
-        self.settle();
     }
 
     pub fn size(&mut self, width: u32, height: u32) {
@@ -136,7 +141,9 @@ impl Browser {
 
     /// The whole page as a picture, kept in the file too for a person to look at.
     pub fn picture(&mut self, file: &Path) -> Picture {
-        let ask = json!({"format": "png", "captureBeyondViewport": true});
+        let mut whole = self.ask("Page.getLayoutMetrics", &json!({}))["cssContentSize"].clone();
+        whole["scale"] = json!(1);
+        let ask = json!({"format": "png", "captureBeyondViewport": true, "clip": whole});
         let answer = self.ask("Page.captureScreenshot", &ask);
         let bytes = BASE64_STANDARD.decode(answer["data"].as_str().unwrap()).unwrap();
         std::fs::write(file, &bytes).unwrap();
