@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::baseline;
+use crossfade_core::engine::Engine;
 use crossfade_core::guard::{Guard, Signal};
 use crossfade_core::plan::{Database, Plan};
 use crossfade_core::weight::Weight;
@@ -41,6 +42,8 @@ pub struct Findings {
     pub incidents: Vec<Incident>,
     /// What the plan would have done.
     pub outcome: Outcome,
+    /// The connection rate's baseline at each sample, NaN while there is none.
+    pub baselines: Vec<f32>,
     /// Its alarms, as people count them.
     pub alarms: Vec<Alarm>,
     /// The record week by week.
@@ -62,7 +65,8 @@ impl Findings {
         incidents: Vec<Incident>,
     ) -> Self {
         let scene = Scene::new(plan, database, weight, record);
-        let outcome = scene.replay(record);
+        let mut baselines = Vec::with_capacity(record.rows().len());
+        let outcome = scene.replay_seen(record, |engine| baselines.push(baseline_of(engine)));
         let alarms = alarms(&outcome.trips, &incidents);
         Self {
             suggestion: suggest(&scene, record, &incidents, &outcome),
@@ -74,6 +78,7 @@ impl Findings {
             source,
             incidents,
             outcome,
+            baselines,
         }
     }
 
@@ -137,4 +142,12 @@ impl Findings {
         }
         notes
     }
+}
+
+/// The connection rate's baseline; for a curve, so that its digits do not matter.
+#[allow(clippy::cast_possible_truncation)]
+fn baseline_of(engine: &Engine) -> f32 {
+    let mut judged = engine.seen().judgements.iter();
+    let rate = judged.find(|(key, _)| key.signal == Signal::ConnectionRate);
+    rate.and_then(|(_, judgement)| judgement.baseline).map_or(f32::NAN, |baseline| baseline as f32)
 }

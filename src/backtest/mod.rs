@@ -7,6 +7,7 @@
 mod findings;
 mod incident;
 mod moment;
+pub mod page;
 pub mod prometheus;
 pub mod record;
 pub mod replay;

@@ -116,6 +116,11 @@ impl Scene {
 
     /// What the plan would have done.
     pub fn replay(&self, record: &Record) -> Outcome {
+        self.replay_seen(record, |_| ())
+    }
+
+    /// The same; `see` is shown the engine after each sample.
+    pub fn replay_seen(&self, record: &Record, mut see: impl FnMut(&Engine)) -> Outcome {
         let Some(first) = record.rows().first() else { return Outcome::default() };
         let mut player = Player {
             scene: self,
@@ -132,6 +137,7 @@ impl Scene {
             player.engine.observe(&self.database, &row.observation(), row.at);
             player.turn(row.at);
             player.look(row, record.covers(before, row));
+            see(&player.engine);
             before = Some(row);
         }
         player.end()

@@ -10,7 +10,7 @@ use super::record::Record;
 use super::replay::Trip;
 use super::suggest::{Quiet, Suggestion};
 use super::weeks::{Week, is_false};
-use super::{caught, show, weeks};
+use super::{Incident, caught, show, weeks};
 use crate::api::duration;
 use crate::api::wording::{self, unit};
 
@@ -84,7 +84,7 @@ pub fn value(value: f64, signal: Signal) -> String {
 }
 
 /// To the second.
-fn seconds(span: Duration) -> String {
+pub fn seconds(span: Duration) -> String {
     duration::format(Duration::from_secs(span.as_secs()))
 }
 
@@ -141,21 +141,23 @@ fn trips(findings: &Findings) -> String {
     text
 }
 
+/// What was seen of an incident.
+pub fn seen(incident: &Incident, trips: &[Trip]) -> String {
+    let after = |span: Duration| {
+        if span.is_zero() { "at once".to_owned() } else { format!("after {}", seconds(span)) }
+    };
+    match caught(incident, trips) {
+        (None, _) => "MISSED: nothing".to_owned(),
+        (Some(paused), None) => format!("paused {}, no retreat", after(paused)),
+        (Some(paused), Some(retreated)) => {
+            format!("paused {}, retreated {}", after(paused), after(retreated))
+        }
+    }
+}
+
 /// Each incident with what was seen of it.
 pub fn incident_lines(findings: &Findings, trips: &[Trip]) -> Vec<String> {
-    let line = |incident: &super::Incident| {
-        let after = |span: Duration| {
-            if span.is_zero() { "at once".to_owned() } else { format!("after {}", seconds(span)) }
-        };
-        let seen = match caught(incident, trips) {
-            (None, _) => "MISSED: nothing".to_owned(),
-            (Some(paused), None) => format!("paused {}, no retreat", after(paused)),
-            (Some(paused), Some(retreated)) => {
-                format!("paused {}, retreated {}", after(paused), after(retreated))
-            }
-        };
-        format!("{incident}: {seen}")
-    };
+    let line = |incident: &Incident| format!("{incident}: {}", seen(incident, trips));
     findings.incidents.iter().map(line).collect()
 }
 

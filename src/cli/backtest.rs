@@ -8,11 +8,12 @@ use crate::api::document::{self, Document};
 use crate::api::duration;
 use crate::backtest::prometheus::{self as queried, Queries};
 use crate::backtest::record::Record;
-use crate::backtest::{Findings, Incident, Moment, Source, table, text};
+use crate::backtest::{Findings, Incident, Moment, Source, page, table, text};
 use crate::core::plan::{Database, Plan};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 use crate::probe::prometheus::{self, Client, Config, PATIENCE};
+use crate::report::render;
 
 use super::check;
 
@@ -80,6 +81,9 @@ pub struct Args {
     /// A time in which an alarm is right, as START/END; all others are false alarms. Repeatable.
     #[arg(long, value_name = "START/END")]
     pub incident: Vec<Incident>,
+    /// Writes the result as one HTML page too, with the curves.
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
     /// Exit with code 3 if there was a false alarm, or an incident without an alarm.
     #[arg(long)]
     pub strict: bool,
@@ -135,6 +139,14 @@ pub enum Error {
         /// Why.
         error: std::io::Error,
     },
+    /// The page cannot be written.
+    #[error("write {file}: {error}")]
+    Write {
+        /// Where to.
+        file: String,
+        /// Why.
+        error: std::io::Error,
+    },
     /// The CSV file is no record.
     #[error("{file}: {error}")]
     Table {
@@ -163,6 +175,10 @@ pub async fn backtest(args: &Args, plans: &str, now: Time) -> Result<Verdict, Er
     let weight = weight(args.weight, &plan)?;
     let (source, record, warnings) = record(args, now).await?;
     let findings = Findings::find(&plan, database, weight, source, &record, args.incident.clone());
+    if let Some(out) = &args.out {
+        let html = render(&page::page(&title, &findings, &record));
+        std::fs::write(out, html).map_err(|error| Error::Write { file: out.display().to_string(), error })?;
+    }
     Ok(Verdict {
         text: text::text(&title, &findings, &record),
         warnings,

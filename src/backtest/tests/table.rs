@@ -49,7 +49,10 @@ fn a_header_that_is_not_understood_says_how_to_rename_it() {
             "column 2 is called \"instance\": rename it or leave it out; known are time, connection_rate, connections_of_max, failed_rate, attempts, refused, failed, connected, maximum, uptime",
         ),
         ("time,time", "column 2 is called \"time\": it stands twice: keep one"),
-        ("connection_rate", "there is no column `time`: the first line names the columns, see `crossfade backtest --help`"),
+        (
+            "connection_rate",
+            "there is no column `time`: the first line names the columns, see `crossfade backtest --help`",
+        ),
         ("time", "there is nothing but the time: give connection_rate, or the counter attempts"),
         (
             "time,failed_rate",
