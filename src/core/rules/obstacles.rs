@@ -102,11 +102,12 @@ pub fn in_sync(turn: &Turn, instance: InstanceIndex, key: &str) -> bool {
     let Some(reading) = turn.reading(instance) else { return false };
     let Some(intended) = turn.state.intended else { return false };
     let ours = turn.state.volatile.ours.get(key);
-    let stands = ours.is_some_and(|ours| ours.setting == reading.setting);
-    let asked = turn.order(instance).map_or(same(reading.weight, intended), |order| {
+    let Some(ours) = ours.filter(|ours| ours.setting == reading.setting) else { return false };
+    // Without an order it is what was found at the plan's weight; servers may have gone since.
+    let asked = turn.order(instance).map_or(same(ours.weight, intended), |order| {
         order.weight == intended && matches!(order.outcome, Outcome::Done(_))
     });
-    stands && asked && turn.written(instance).is_none()
+    asked && turn.written(instance).is_none()
 }
 
 /// Whether an unknown is long enough, or of a kind, to pause the plan.
