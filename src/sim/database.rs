@@ -27,6 +27,8 @@ pub struct Database {
     pub blind: Time,
     /// The monitors are refused until then.
     pub refuses_monitor: Time,
+    /// The monitors are refused for want of connections until then.
+    pub crowds_out_monitor: Time,
     /// Gone until then.
     gone: Option<Time>,
     /// Connections that come back, per second, and until when.
@@ -59,6 +61,7 @@ impl Database {
             burst: (0.0, Time::default()),
             blind: Time::default(),
             refuses_monitor: Time::default(),
+            crowds_out_monitor: Time::default(),
             gone: None,
             storm: (0.0, Time::default()),
             connected: 0.0,
@@ -152,6 +155,9 @@ impl Database {
         }
         if now < self.refuses_monitor {
             return Answer::Down("host is not allowed to connect".into());
+        }
+        if now < self.crowds_out_monitor {
+            return Answer::Full;
         }
         if now < self.blind {
             return Answer::Late;

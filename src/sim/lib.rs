@@ -9,6 +9,7 @@ pub mod api;
 pub mod balancer;
 pub mod database;
 pub mod demand;
+pub mod evidence;
 mod happen;
 pub mod lane;
 pub mod mind;
