@@ -11,6 +11,7 @@ pub mod broken;
 mod chance;
 pub mod database;
 pub mod demand;
+pub mod evidence;
 mod happen;
 pub mod lane;
 pub mod laws;
