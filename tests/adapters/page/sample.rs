@@ -43,7 +43,7 @@ fn live(weight: impl Fn(f64) -> f64) -> Seen {
     for second in 0..LENGTH {
         let now = f64::from(second);
         let demand = 10_000.0 * (1.0 + 0.03 * (now / 900.0).sin() + 0.012 * noise(second));
-        let cost = if now < BEGIN || now > MENDED + 40.0 {
+        let cost = if !(BEGIN..MENDED + 40.0).contains(&now) {
             0.10
         } else if now < MENDED {
             0.10 + 0.50 * ((now - BEGIN) / 60.0).min(1.0)
