@@ -1,0 +1,23 @@
+//! The simulator: the very engine of the operator in a simulated world.
+//!
+//! Pure and deterministic: a [`scenario::Scenario`] with its seed is a whole run, told step by step to
+//! a [`witness::Witness`]. The world has users, two sides that serve them, databases behind, load
+//! balancers in front, an API server, and replicas of the operator that act as the real shell does.
+//! Nothing here reads a clock, a file or the environment.
+
+pub mod api;
+pub mod balancer;
+pub mod database;
+pub mod demand;
+mod happen;
+pub mod lane;
+pub mod mind;
+pub mod process;
+mod recorder;
+pub mod recording;
+pub mod scenario;
+pub mod service;
+pub mod side;
+pub mod traffic;
+pub mod witness;
+pub mod world;
