@@ -6,6 +6,7 @@
 pub use crossfade_core as core;
 
 pub mod api;
+pub mod backtest;
 pub mod cli;
 pub mod control;
 pub mod probe;

@@ -25,7 +25,18 @@ pub struct Decision {
 }
 
 /// Decides. The brake comes first (R2); nothing rises before every rule had its say.
-pub fn decide(plan: &Plan, state: State, seen: &Seen, now: Time) -> Decision {
+pub fn decide(plan: &Plan, mut state: State, seen: &Seen, now: Time) -> Decision {
+    let (actions, again) = decide_in_place(plan, &mut state, seen, now);
+    Decision { state, actions, again }
+}
+
+/// The same, the state changed where it lies: what to do, and when to ask again.
+pub(crate) fn decide_in_place(
+    plan: &Plan,
+    state: &mut State,
+    seen: &Seen,
+    now: Time,
+) -> (Vec<Action>, Option<Time>) {
     let mut turn = Turn::new(plan, state, seen, now);
     if seen.authority == Authority::None {
         return turn.end();

@@ -29,6 +29,8 @@ pub struct Database {
     pub refuses_monitor: Time,
     /// When its counters last began anew: it came back, or `FLUSH STATUS`.
     pub anew: Time,
+    /// The monitors are refused for want of connections until then.
+    pub crowds_out_monitor: Time,
     /// Gone until then.
     gone: Option<Time>,
     /// Connections that come back, per second, and until when.
@@ -66,6 +68,7 @@ impl Database {
             blind: Time::default(),
             refuses_monitor: Time::default(),
             anew: Time::default(),
+            crowds_out_monitor: Time::default(),
             gone: None,
             storm: (0.0, Time::default()),
             connected: 0.0,
@@ -176,6 +179,9 @@ impl Database {
         }
         if now < self.refuses_monitor {
             return Answer::Down("host is not allowed to connect".into());
+        }
+        if now < self.crowds_out_monitor {
+            return Answer::Full;
         }
         if now < self.blind {
             return Answer::Late;

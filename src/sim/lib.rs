@@ -12,6 +12,7 @@ mod chance;
 pub mod coverage;
 pub mod database;
 pub mod demand;
+pub mod evidence;
 mod happen;
 pub mod lane;
 pub mod laws;

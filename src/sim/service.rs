@@ -70,6 +70,8 @@ pub struct Flow {
     pub capacity: [f64; 2],
     /// Connects to each database, of legacy and of Kubernetes.
     pub connects: [f64; 2],
+    /// Requests that were answered by an error, those that are tried again included.
+    pub errors: f64,
     /// Requests that their users gave up for good.
     pub failed: f64,
     /// Kubernetes' share in percent, over all load balancers.

@@ -64,6 +64,7 @@ impl Service {
             load: arrived.map(|arrived| arrived / seconds),
             capacity: [0, 1].map(|side: usize| self.sides[side].capacity()),
             connects: served.map(|served| served.connects / seconds),
+            errors: 0.0,
             failed: 0.0,
             weight: share * 100.0,
         };
@@ -80,6 +81,7 @@ impl Service {
         }
         let back = (seconds / RETRY.as_secs_f64()).min(1.0);
         let arrived = self.flow.load[0] + self.flow.load[1];
+        self.flow.errors = lost / seconds;
         let share = if arrived > 0.0 { (lost / (arrived * seconds)).min(1.0) } else { 0.0 };
         // Whoever tries for the last time and fails has failed.
         let mut failing = self.flow.demand * seconds * share;

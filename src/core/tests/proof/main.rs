@@ -3,6 +3,7 @@
 
 mod balancer;
 mod build;
+mod engine;
 mod incidents;
 mod laws;
 mod normal;
@@ -13,6 +14,9 @@ mod r2_the_brake_comes_first;
 mod r5_r6_unknown_and_full;
 mod r7_no_oscillation;
 mod r8_record_then_raise_retreat_then_record;
+mod reference;
+mod restart;
+mod same;
 mod sampled;
 mod samples;
 mod world;
