@@ -240,6 +240,7 @@ fn event_name(what: &What) -> (&'static str, &'static str) {
         What::FlushStatus { .. } => ("FlushStatus", ""),
         What::Blind { .. } => ("Blind", ""),
         What::MonitorRefused { .. } => ("MonitorRefused", ""),
+        What::MonitorCrowdedOut { .. } => ("MonitorCrowdedOut", ""),
         What::Reload { .. } => ("Reload", ""),
         What::Set { .. } => ("Set", ""),
         What::Hands { hands: how, .. } => ("Hands", hands(*how)),

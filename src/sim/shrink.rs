@@ -241,6 +241,7 @@ fn service_of(what: &mut What) -> Option<&mut usize> {
         | What::FlushStatus { .. }
         | What::Blind { .. }
         | What::MonitorRefused { .. }
+        | What::MonitorCrowdedOut { .. }
         | What::Api { .. }
         | What::Crash { .. }
         | What::CrashAfter { .. }
@@ -259,6 +260,7 @@ fn span_of(what: &mut What) -> Option<&mut Duration> {
         | What::Restart { span, .. }
         | What::Blind { span, .. }
         | What::MonitorRefused { span, .. }
+        | What::MonitorCrowdedOut { span, .. }
         | What::Hands { span, .. }
         | What::Api { span, .. }
         | What::Crash { span, .. }
