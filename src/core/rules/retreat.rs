@@ -60,9 +60,8 @@ fn begin(turn: &mut Turn) {
 fn forget_unseen_raise(turn: &mut Turn) {
     let Some(raise) = turn.state.raise.filter(|raise| raise.to == turn.intended()) else { return };
     let higher = |weight: Weight| weight > raise.from && !same(weight, raise.from);
-    let seen_higher = turn.seen.instances.iter().any(|seen| {
-        let joined = turn.state.joined.contains(&seen.key);
-        joined && seen.reading.as_ref().is_some_and(|(_, reading)| higher(reading.weight))
+    let seen_higher = turn.seen.instances.iter().enumerate().any(|(instance, seen)| {
+        turn.is_joined(instance) && seen.reading.as_ref().is_some_and(|(_, reading)| higher(reading.weight))
     });
     if !seen_higher {
         turn.state.intended = Some(raise.from);
