@@ -49,7 +49,7 @@ pub fn suggest(scene: &Scene, record: &Record, incidents: &[Incident], own: &Out
     let mut searches: Vec<Search> = database.guards.iter().map(Search::new).collect();
     for _ in 0..ROUNDS {
         pass(&mut searches, database, record, incidents);
-        let lowest = scene.with(searches.iter().map(Search::guard).collect()).replay(record);
+        let lowest = scene.with(&searches.iter().map(Search::guard).collect::<Vec<_>>()).replay(record);
         let left = searches.iter_mut().filter_map(|search| {
             search.raise(wrong(&lowest, search.guard.signal, incidents)?);
             Some(())
@@ -72,7 +72,7 @@ pub fn suggest(scene: &Scene, record: &Record, incidents: &[Incident], own: &Out
     let outcome = if guards.iter().any(|quiet| quiet.change.is_some()) {
         let changed = database.guards.iter().zip(&guards);
         let changed = changed.map(|(own, quiet)| quiet.change.as_ref().unwrap_or(own));
-        scene.with(changed.cloned().collect()).replay(record)
+        scene.with(&changed.cloned().collect::<Vec<_>>()).replay(record)
     } else {
         own.clone()
     };
