@@ -65,8 +65,7 @@ impl Cause {
 pub fn causes(turn: &Turn) -> Vec<Cause> {
     let failing = turn.seen.instances.iter().any(|seen| seen.failing.is_some());
     // A route that fails says more than that it is waited for.
-    let obstacles =
-        obstacles::all(turn).into_iter().filter(|obstacle| !failing || *obstacle != Obstacle::ReadingRoutes);
+    let obstacles = obstacles::all(turn).filter(|obstacle| !failing || *obstacle != Obstacle::ReadingRoutes);
     let mut causes: Vec<Cause> = obstacles
         .map(|obstacle| {
             let reason = obstacle_reason(turn, &obstacle);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::baseline::{Baseline, FLOOR};
 use crate::guard::{Condition, Signal, Test};
-use crate::held::{Held, RELATIVE_VALUES, Recent, Value};
+use crate::held::{Held, Kept, RELATIVE_VALUES, Recent};
 use crate::slope;
 use crate::time::Time;
 
@@ -62,7 +62,7 @@ impl Series {
     /// Takes in a value.
     pub fn push(&mut self, point: Point) {
         let full_in = if self.fills { slope::full_in(&point, &self.points) } else { None };
-        self.points.push(Value { point, full_in });
+        self.points.push(Kept::new(point, full_in));
         self.bucket.push(point);
         self.bucket_covers += point.covers;
         if self.bucket_covers + point.covers / 2 >= Duration::from_secs(1) {
@@ -74,15 +74,15 @@ impl Series {
                 self.advance_trend(&mean);
                 self.baseline.push(mean.covers, mean.value);
             }
-            self.means.push(Value { point: mean, full_in: None });
+            self.means.push(Kept::new(mean, None));
         }
         self.follow(&point);
     }
 
     /// Drops what no condition looks back to, and counts on.
     fn follow(&mut self, newest: &Point) {
-        let span = self.keep.min(LONGEST).max(slope::SPAN) + newest.covers * RELATIVE_VALUES;
-        let old = |value: &Value| newest.at.since(value.point.at) > span;
+        let span = self.keep.min(LONGEST).max(slope::SPAN) + newest.covers * u32::from(RELATIVE_VALUES);
+        let old = |value: &Kept| newest.at.since(value.at) > span;
         let (points, means) = (self.points.first_but(old), self.means.first_but(old));
         let mut held = std::mem::take(&mut self.held);
         for held in &mut held {
@@ -107,8 +107,8 @@ impl Series {
     }
 
     /// The newest value.
-    pub fn newest(&self) -> Option<&Point> {
-        self.points.newest().map(|value| &value.point)
+    pub(crate) fn newest(&self) -> Option<&Kept> {
+        self.points.newest()
     }
 
     /// Whether `condition` holds at the newest value. A relative one without baseline does not.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::held::Recent;
 use crate::series::Point;
+use crate::time::Time;
 
 /// The time over which a slope is fitted.
 pub const SPAN: Duration = Duration::from_secs(10);
@@ -16,25 +17,27 @@ pub fn full_in(newest: &Point, before: &Recent) -> Option<Duration> {
     if newest.value <= LEAST {
         return None;
     }
+    // Ages (negative) and values, newest first.
     let recent = || {
-        let points = before.newest_first().map(|value| &value.point);
-        std::iter::once(newest).chain(points.take_while(|point| newest.at.since(point.at) <= SPAN))
+        let age = |at: Time| -newest.at.since(at).as_secs_f64();
+        let young = before.newest_first().take_while(|value| newest.at.since(value.at) <= SPAN);
+        std::iter::once((age(newest.at), newest.value))
+            .chain(young.map(move |value| (age(value.at), value.value)))
     };
-    let age = |point: &Point| -newest.at.since(point.at).as_secs_f64();
     let (mut count, mut ages, mut values) = (0_u32, 0.0, 0.0);
-    for point in recent() {
+    for (age, value) in recent() {
         count += 1;
-        ages += age(point);
-        values += point.value;
+        ages += age;
+        values += value;
     }
     if count < 3 {
         return None;
     }
     let (mean_age, mean_value) = (ages / f64::from(count), values / f64::from(count));
     let (mut covariance, mut variance) = (0.0, 0.0);
-    for point in recent() {
-        covariance += (age(point) - mean_age) * (point.value - mean_value);
-        variance += (age(point) - mean_age).powi(2);
+    for (age, value) in recent() {
+        covariance += (age - mean_age) * (value - mean_value);
+        variance += (age - mean_age).powi(2);
     }
     let slope = covariance / variance;
     if slope.is_nan() || slope <= 0.0 {

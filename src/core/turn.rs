@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::action::Action;
-use crate::decide::Decision;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::route::{Order, Outcome, Purpose, Reading};
@@ -20,7 +19,7 @@ pub const SAME: Weight = Weight::from_hundredths(25);
 /// One turn. Every change of what is stored goes with [`Turn::record`].
 pub struct Turn<'a> {
     pub plan: &'a Plan,
-    pub state: State,
+    pub state: &'a mut State,
     pub seen: &'a Seen,
     pub now: Time,
     writes: Vec<Action>,
@@ -30,19 +29,19 @@ pub struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    pub fn new(plan: &'a Plan, state: State, seen: &'a Seen, now: Time) -> Self {
+    pub fn new(plan: &'a Plan, state: &'a mut State, seen: &'a Seen, now: Time) -> Self {
         Self { plan, state, seen, now, writes: Vec::new(), tells: Vec::new(), record: false, again: None }
     }
 
     /// Writes first, then the record, then words: towards safety, act, then record (R8). A raise is
-    /// written only in a later turn, when its record is confirmed.
-    pub fn end(self) -> Decision {
+    /// written only in a later turn, when its record is confirmed. With them, when to ask again.
+    pub fn end(self) -> (Vec<Action>, Option<Time>) {
         let mut actions = self.writes;
         if self.record {
             actions.push(Action::Record { revision: 0 });
         }
         actions.extend(self.tells);
-        Decision { state: self.state, actions, again: self.again }
+        (actions, self.again)
     }
 
     /// The state changed in a way that must be stored.

@@ -1,4 +1,5 @@
-//! The sources and the routes, each against the real program; and the commands that stand on them.
+//! The sources, the routes and the report, each against the real program, and the commands that stand
+//! on them.
 
 #[path = "../stage/mod.rs"]
 mod stage;
@@ -6,4 +7,5 @@ mod stage;
 mod backtest;
 mod haproxy;
 mod mysql;
+mod page;
 mod prometheus;

@@ -50,7 +50,7 @@ fn approve(turn: &mut Turn, value: &str) -> String {
 }
 
 fn rollback(turn: &mut Turn, value: &str) -> String {
-    let target = retreat::target_below(turn.plan, &turn.state, turn.intended());
+    let target = retreat::target_below(turn.plan, turn.state, turn.intended());
     turn.state.rolled_back_by_hand =
         Some(ByHand { target, since: turn.now, reason: after_time(value).to_owned() });
     turn.state.raise = None;

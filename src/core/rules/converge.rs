@@ -31,7 +31,7 @@ pub fn write(turn: &mut Turn) {
             // A retreat raises nobody: what stands lower stays there.
             turn.write(instance, intended.min(stands), Purpose::Retreat);
         } else if turn.state.raise.is_some_and(|raise| raise.to == intended)
-            && obstacles::general(turn).is_empty()
+            && obstacles::general(turn).next().is_none()
         {
             turn.write(instance, intended, Purpose::Raise);
         }

@@ -53,7 +53,7 @@ pub fn follow_servers(turn: &mut Turn) {
             continue;
         }
         let rises = reading.weight < turn.intended();
-        if !rises || (turn.is_recorded() && obstacles::general(turn).is_empty()) {
+        if !rises || (turn.is_recorded() && obstacles::general(turn).next().is_none()) {
             turn.write(instance, turn.intended(), Purpose::PutBack);
             turn.tell(
                 Reason::PutBack,

@@ -13,25 +13,23 @@ pub fn step(turn: &mut Turn) {
         return;
     }
     for (instance, key) in turn.instances() {
-        if turn.state.joined.contains(key) {
-            leave_if_below(turn, instance, key);
-        }
-        if !turn.state.joined.contains(key) {
+        if !turn.state.joined.contains(key) || leaves_if_below(turn, instance, key) {
             join(turn, instance, key);
         }
     }
-    let known = turn.state.joined.len();
     let seen = turn.seen;
     let exists = |key: &String| seen.instances.iter().any(|instance| &instance.key == key);
-    turn.state.joined.retain(exists);
-    turn.state.volatile.ours.retain(|key, _| exists(key));
-    if turn.state.joined.len() != known {
+    if !turn.state.joined.iter().all(exists) {
+        turn.state.joined.retain(exists);
         turn.record();
+    }
+    if !turn.state.volatile.ours.keys().all(exists) {
+        turn.state.volatile.ours.retain(|key, _| exists(key));
     }
 }
 
 /// One that was away while the others moved, or was given up in a raise, is brought along again.
-fn leave_if_below(turn: &mut Turn, instance: InstanceIndex, key: &str) {
+fn leaves_if_below(turn: &mut Turn, instance: InstanceIndex, key: &str) -> bool {
     let below = turn.reading(instance).is_some_and(|reading| {
         let ours = turn.state.volatile.ours.get(key);
         below(reading.weight, turn.intended())
@@ -40,10 +38,12 @@ fn leave_if_below(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     let ordered = turn.order(instance).is_some_and(|order| {
         order.weight == turn.intended() && !matches!(order.outcome, Outcome::Failed { .. })
     });
-    if below && !ordered && turn.state.raise.is_none() && turn.pending(instance).is_none() {
+    let leaves = below && !ordered && turn.state.raise.is_none() && turn.pending(instance).is_none();
+    if leaves {
         turn.state.joined.remove(key);
         turn.record();
     }
+    leaves
 }
 
 fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
@@ -89,5 +89,5 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
 
 /// Whether an instance may be raised to where the others stand: the record says where that is.
 fn may_rise(turn: &Turn) -> bool {
-    turn.is_recorded() && obstacles::general(turn).is_empty()
+    turn.is_recorded() && obstacles::general(turn).next().is_none()
 }

@@ -49,10 +49,10 @@ pub fn count(turn: &mut Turn) {
 /// Whether the clock runs now.
 pub fn runs(turn: &Turn) -> bool {
     let Some(stage) = turn.state.stage.and_then(|index| turn.plan.stages.get(index)) else { return false };
-    let stops = |obstacle: &Obstacle| {
+    let stops = |obstacle: Obstacle| {
         !matches!(obstacle, Obstacle::Cooldown(_) | Obstacle::AnotherRaising | Obstacle::Rejected)
     };
-    turn.intended() >= stage.weight && turn.state.raise.is_none() && !obstacles::all(turn).iter().any(stops)
+    turn.intended() >= stage.weight && turn.state.raise.is_none() && !obstacles::all(turn).any(stops)
 }
 
 /// The longest time between two looks that still counts as watched.

@@ -307,7 +307,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(config(60))]
+    #![proptest_config(config(150))]
 
     #[test]
     fn windows_that_count_as_they_go_judge_as_plain_ones(
