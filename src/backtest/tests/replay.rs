@@ -9,6 +9,8 @@ use crate::backtest::{caught, record::Record};
 use crate::core::guard::{Level, Signal};
 use crate::core::weight::Weight;
 
+const DAY: u64 = 86_400;
+
 fn replayed(guards: &str, record: &Record) -> Outcome {
     let plan = plan(guards);
     Scene::new(&plan, database(&plan), half(), record).replay(record)
@@ -110,7 +112,6 @@ fn guards_that_trip_together_are_one_alarm_and_weeks_count_them() {
         retreat: None,
         ended: Some(second(ended)),
     };
-    const DAY: u64 = 86_400;
     let trips = [
         trip(100, 200, Level::Pause),
         trip(150, 300, Level::Rollback),
