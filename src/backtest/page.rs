@@ -49,7 +49,7 @@ pub fn page(title: &str, findings: &Findings, record: &Record) -> Page {
         let columns = ["signal", "lowest without a false alarm", "to write into the plan"].map(Column::text);
         let mut table = Table::new("Thresholds that would have kept still", columns);
         for quiet in &suggestion.guards {
-            let change = quiet.change.as_ref().map_or("-".to_owned(), text::yaml);
+            let change = quiet.change.as_ref().map_or("-".to_owned(), text::yaml_line);
             let signal = quiet.lowest.signal.to_string();
             table = table.row(Row::new([signal, text::lowest(quiet), change]));
         }

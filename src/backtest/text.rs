@@ -293,6 +293,13 @@ pub fn yaml(guard: &Guard) -> String {
     text + &line("resume", &guard.resume)
 }
 
+/// The same on one line.
+pub fn yaml_line(guard: &Guard) -> String {
+    let yaml = yaml(guard);
+    let fields: Vec<_> = yaml.trim_start_matches("- ").lines().map(str::trim).collect();
+    format!("- {{{}}}", fields.join(", "))
+}
+
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let cells = |row: &[String], index: usize| row.get(index).map_or(0, |cell| cell.chars().count());
     let width = |index: usize, name: &str| {

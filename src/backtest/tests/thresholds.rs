@@ -116,10 +116,12 @@ fn a_relative_guard_gets_a_factor() {
 #[test]
 fn what_is_printed_can_be_written_into_the_plan() {
     let suggestion = suggested(ABSOLUTE, &month(), &[the_surge()]);
-    let yaml: String = text::changes(&suggestion).map(text::yaml).collect();
-    let list = serde_saphyr::from_str::<serde_json::Value>(&yaml).unwrap();
-    let changed = plan(&list.to_string());
-    assert_eq!(database(&changed).guards[0], *text::changes(&suggestion).next().unwrap());
+    for written in [text::yaml, text::yaml_line] {
+        let yaml: String = text::changes(&suggestion).map(written).collect();
+        let list = serde_saphyr::from_str::<serde_json::Value>(&yaml).unwrap();
+        let changed = plan(&list.to_string());
+        assert_eq!(database(&changed).guards[0], *text::changes(&suggestion).next().unwrap());
+    }
 }
 
 #[test]
