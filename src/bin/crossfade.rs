@@ -42,7 +42,7 @@ enum Command {
     },
     /// Replays recorded connection rates through a plan's guards: when it would have paused or
     /// retreated, how many false alarms a week, and which thresholds would have given none.
-    Backtest(cli::backtest::Args),
+    Backtest(Box<cli::backtest::Args>),
 }
 
 #[tokio::main]
