@@ -164,12 +164,18 @@ impl Database {
 
     /// Whether a monitor is told counters now.
     pub fn is_heard(&self, now: Time) -> bool {
-        self.gone.is_none() && now >= self.refuses_monitor && now >= self.blind
+        !self.is_silent(now) && now >= self.crowds_out_monitor
+    }
+
+    /// Whether a monitor is told nothing now.
+    pub fn is_silent(&self, now: Time) -> bool {
+        let refused = now < self.refuses_monitor || now < self.blind && now >= self.crowds_out_monitor;
+        self.gone.is_some() || refused
     }
 
     /// Whether a monitor's standing connection is lost now.
     pub fn is_lost(&self, now: Time) -> bool {
-        self.gone.is_some() || now < self.refuses_monitor
+        self.gone.is_some() || now < self.refuses_monitor || now < self.crowds_out_monitor
     }
 
     /// What a monitor is told.
