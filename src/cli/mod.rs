@@ -1,4 +1,4 @@
-//! The command lines: `crossfade check`, `crossfade rbac` and `kubectl crossfade`. They say what is
+//! The command lines: `crossfade check`, `crossfade rbac`, `crossfade simulate` and `kubectl crossfade`. They say what is
 //! so and pass on what a person wants; they decide nothing.
 #![allow(clippy::format_push_string)] // short texts for people, put together once
 
@@ -7,6 +7,7 @@ pub mod check;
 pub mod kubectl;
 pub mod rbac;
 pub mod show;
+pub mod simulate;
 
 #[cfg(test)]
 mod tests;
