@@ -24,12 +24,23 @@ pub struct Service {
     /// Writes that land late: when, where, what.
     pub late: Vec<(Time, usize, Weight)>,
     /// Failed requests that will be tried again, by how often they have been already.
-    pub(crate) again: Vec<f64>,
+    pub(crate) again: Vec<Again>,
+    /// The part of the requests of the present step that need a connection for sure.
+    pub(crate) connecting: f64,
     /// Requests of the present step that their side served, and that it let wait too long.
     pub(crate) served: [f64; 2],
     pub(crate) given_up: [f64; 2],
     /// What happened in the last step.
     pub flow: Flow,
+}
+
+/// Failed requests that will be tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Again {
+    /// Those that waited too long for their turn: as any other request.
+    pub(crate) ordinary: f64,
+    /// Those that failed for want of a connection: of the kind that needs one.
+    pub(crate) connecting: f64,
 }
 
 /// What happened to a service's traffic in the last step, per second.
@@ -63,7 +74,8 @@ impl Service {
             sides: [Side::new(setup.legacy), Side::new(setup.kubernetes)],
             balancers: setup.plan.instances().map(|_| Balancer::new(setup.weight, up)).collect(),
             late: Vec::new(),
-            again: vec![0.0; retries],
+            again: vec![Again::default(); retries],
+            connecting: 0.0,
             served: [0.0; 2],
             given_up: [0.0; 2],
             flow: Flow::default(),
