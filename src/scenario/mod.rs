@@ -5,6 +5,7 @@
 //! and checked ([`judge`]). Nothing here reads a clock or a file.
 
 pub mod course;
+mod curves;
 pub mod event;
 pub mod expectation;
 pub mod expected;
@@ -16,7 +17,10 @@ mod names;
 mod page;
 mod plan;
 mod read;
+mod render;
+mod retell;
 mod run;
+mod spec;
 mod telling;
 pub mod words;
 
@@ -25,4 +29,8 @@ pub use judge::Outcome;
 pub use load::{Loaded, load};
 pub use page::page;
 pub use read::{read, schema};
+pub use render::render;
 pub use run::{Played, run, run_without, without};
+
+#[cfg(test)]
+mod tests;
