@@ -112,7 +112,7 @@ impl Findings {
         let (step, every) = (record.step(), self.database.every);
         let (shown, planned) = (duration::format(step), duration::format(every));
         let mut notes = vec![format!(
-            "The replay stands at {} %; after each retreat it stands there again, so that each breach counts once. What was recorded does not react to a retreat.",
+            "The replay stands at {} % (--weight); after each retreat it stands there again, so that each breach counts once. What was recorded does not react to a retreat.",
             self.weight
         )];
         if step > every {

@@ -49,13 +49,13 @@ pub fn page(title: &str, findings: &Findings, record: &Record) -> Page {
         let columns = ["signal", "lowest without a false alarm", "to write into the plan"].map(Column::text);
         let mut table = Table::new("Thresholds that would have kept still", columns);
         for quiet in &suggestion.guards {
-            let change = quiet.change.as_ref().map_or("-".to_owned(), text::yaml);
+            let change = quiet.change.as_ref().map_or("-".to_owned(), text::yaml_line);
             let signal = quiet.lowest.signal.to_string();
             table = table.row(Row::new([signal, text::lowest(quiet), change]));
         }
         page = page.table(table);
-        if text::changes(suggestion).next().is_some() {
-            page = page.note(text::replayed(findings, suggestion));
+        for note in text::about_changes(findings, suggestion) {
+            page = page.note(note);
         }
     }
     let left_out = findings.outcome.trips.len().saturating_sub(MARKS);
@@ -80,7 +80,8 @@ fn run(findings: &Findings, record: &Record) -> Run {
         run = run.chart(chart(findings, record, guard));
     }
     for incident in &findings.incidents {
-        let mark = Mark::new(seconds(incident.start), MarkKind::Incident, "incident", "as it was given");
+        let seen = text::seen(incident, &findings.outcome.trips);
+        let mark = Mark::new(seconds(incident.start), MarkKind::Incident, "as given by hand", seen);
         run = run.mark(mark.until(seconds(incident.end)));
     }
     for trip in findings.outcome.trips.iter().take(MARKS) {
@@ -130,8 +131,8 @@ fn level(condition: &Condition) -> Option<f64> {
 fn mark(findings: &Findings, record: &Record, trip: &Trip) -> Mark {
     let (kind, did) = match (trip.level, trip.retreat) {
         (Level::Rollback, Some((from, to))) => (MarkKind::Retreat, format!("{from} → {to} %")),
-        (Level::Rollback, None) => (MarkKind::Retreat, "retreat".to_owned()),
-        _ => (MarkKind::Pause, "pause".to_owned()),
+        (Level::Rollback, None) => (MarkKind::Retreat, trip.signal.to_string()),
+        _ => (MarkKind::Pause, trip.signal.to_string()),
     };
     let ended = trip.ended.unwrap_or(record.span().1);
     let text = format!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossfade_core::action::Action;
 use crossfade_core::engine::Engine;
-use crossfade_core::guard::{Level, Signal};
+use crossfade_core::guard::{Guard, Level, Signal};
 use crossfade_core::plan::{Database, Plan, Route};
 use crossfade_core::route::Reading;
 use crossfade_core::seen::Authority;
@@ -94,10 +94,10 @@ impl Scene {
 
     /// The same with other thresholds.
     #[must_use]
-    pub fn with(&self, guards: Vec<crossfade_core::guard::Guard>) -> Self {
+    pub fn with(&self, guards: &[Guard]) -> Self {
         let mut scene = self.clone();
         for database in &mut scene.plan.databases {
-            database.guards.clone_from(&guards);
+            database.guards = guards.to_vec();
         }
         scene
     }

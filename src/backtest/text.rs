@@ -208,7 +208,8 @@ fn suggestions(findings: &Findings, suggestion: &Suggestion) -> String {
     for guard in changes {
         text += &yaml(guard);
     }
-    text += &format!("\n{}\n", replayed(findings, suggestion));
+    let about = about_changes(findings, suggestion);
+    text += &format!("\n{}\n", about.join("\n"));
     for line in incident_lines(findings, &suggestion.outcome.trips) {
         text += &format!("  {line}\n");
     }
@@ -220,14 +221,34 @@ pub fn changes(suggestion: &Suggestion) -> impl Iterator<Item = &Guard> {
     suggestion.guards.iter().filter_map(|quiet| quiet.change.as_ref())
 }
 
-/// What the replay with the changes gave.
-pub fn replayed(findings: &Findings, suggestion: &Suggestion) -> String {
-    let alarms = weeks::alarms(&suggestion.outcome.trips, &findings.incidents);
-    let left = alarms.iter().filter(|alarm| alarm.wrong).count();
-    format!(
-        "Replayed with it: {}. It lies just above what this record holds: leave some room. Thresholds of one's own replace the default ones, their trend and slope with them.",
+/// What the replay with the changes gave; nothing if there are none.
+pub fn about_changes(findings: &Findings, suggestion: &Suggestion) -> Vec<String> {
+    if changes(suggestion).next().is_none() {
+        return Vec::new();
+    }
+    let trips = &suggestion.outcome.trips;
+    let left = weeks::alarms(trips, &findings.incidents).iter().filter(|alarm| alarm.wrong).count();
+    let mut about = vec![format!(
+        "Replayed with the change: {}. What was raised lies just above what this record holds: leave some room.",
         count(left, "false alarm")
-    )
+    )];
+    let is_caught = |incident: &&Incident, trips: &[Trip]| caught(incident, trips).0.is_some();
+    let own = &findings.outcome.trips;
+    let lost =
+        findings.incidents.iter().filter(|incident| is_caught(incident, own) && !is_caught(incident, trips));
+    if lost.count() > 0 {
+        about.push("With the change an incident would be missed: these thresholds cannot tell it from the false alarms. Let them hold for longer (for, within), or live with the alarms.".to_owned());
+    }
+    let default = |guard: &Guard| {
+        let mut conditions = findings.database.guards.iter().filter(|own| own.signal == guard.signal);
+        conditions.any(|own| {
+            own.conditions().any(|condition| matches!(condition.test, Test::Trend(_) | Test::FullWithin(_)))
+        })
+    };
+    if changes(suggestion).any(default) {
+        about.push("Thresholds of one's own replace the default ones of their signal whole, trend and slope included.".to_owned());
+    }
+    about
 }
 
 /// "pause 910/s, rollback 1550/s".
@@ -270,6 +291,13 @@ pub fn yaml(guard: &Guard) -> String {
     text.extend(guard.pause.iter().map(|condition| line("pause", condition)));
     text.extend(guard.rollback.iter().map(|condition| line("rollback", condition)));
     text + &line("resume", &guard.resume)
+}
+
+/// The same on one line.
+pub fn yaml_line(guard: &Guard) -> String {
+    let yaml = yaml(guard);
+    let fields: Vec<_> = yaml.trim_start_matches("- ").lines().map(str::trim).collect();
+    format!("- {{{}}}", fields.join(", "))
 }
 
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {

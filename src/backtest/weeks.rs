@@ -84,9 +84,9 @@ pub fn weeks(record: &Record, alarms: &[Alarm]) -> Vec<Week> {
     for alarm in alarms {
         let Some(week) = weeks.get_mut(index(alarm.began)) else { continue };
         if alarm.level == Level::Rollback {
-            week.retreats += 1
+            week.retreats += 1;
         } else {
-            week.pauses += 1
+            week.pauses += 1;
         }
         week.wrong += usize::from(alarm.wrong);
         week.longest = week.longest.max(alarm.ended.unwrap_or(last).since(alarm.began));

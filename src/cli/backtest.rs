@@ -125,6 +125,17 @@ pub enum Error {
     /// Nothing to replay through.
     #[error("database {0} has no guard that is switched on: nothing would have happened")]
     Unguarded(String),
+    /// The record is of something else.
+    #[error("the record says nothing of what guards database {database} ({signals}): see --from")]
+    Silent {
+        /// Which database.
+        database: String,
+        /// What its guards look at.
+        signals: String,
+    },
+    /// Prometheus' address with a file.
+    #[error("--url goes with --from prometheus; {0} is read as a CSV file")]
+    Url(String),
     /// A weight that is none.
     #[error("--weight {0}: the replay must stand between 0.01 and 100 % to have something to walk back")]
     Weight(f64),
@@ -174,6 +185,11 @@ pub async fn backtest(args: &Args, plans: &str, now: Time) -> Result<Verdict, Er
     let database = database(&plan, args.database.as_deref())?;
     let weight = weight(args.weight, &plan)?;
     let (source, record, warnings) = record(args, now).await?;
+    let recorded = database.guards.iter().any(|guard| record.has(guard.signal));
+    if !recorded {
+        let signals: Vec<_> = database.guards.iter().map(|guard| guard.signal.name()).collect();
+        return Err(Error::Silent { database: database.name.clone(), signals: signals.join(", ") });
+    }
     let findings = Findings::find(&plan, database, weight, source, &record, args.incident.clone());
     if let Some(out) = &args.out {
         let html = render(&page::page(&title, &findings, &record));
@@ -239,6 +255,9 @@ async fn record(args: &Args, now: Time) -> Result<(Source, Record, Vec<String>),
     let (Some(url), Some(query), true) = (&args.url, &args.query, args.from == Path::new("prometheus"))
     else {
         let name = args.from.display().to_string();
+        if args.url.is_some() {
+            return Err(Error::Url(name));
+        }
         let file = File::open(&args.from).map_err(|error| Error::Read { file: name.clone(), error })?;
         let record = table::read(file).map_err(|error| Error::Table { file: name.clone(), error })?;
         return Ok((Source::File(name), record, Vec::new()));

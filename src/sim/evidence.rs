@@ -96,7 +96,6 @@ pub struct Evidence {
     asks: Asks,
     known: BTreeMap<(usize, GuardKey), Level>,
     stood: Vec<Vec<Option<Weight>>>,
-    stage: Vec<Option<Option<usize>>>,
     said: Vec<Option<Vec<(Reason, String)>>>,
     moved: Vec<Time>,
 }
@@ -118,7 +117,6 @@ impl Evidence {
             tallies: vec![Tally::default(); asks.tallies.len()],
             asks,
             stood: scenario.services.iter().map(|setup| vec![None; setup.plan.instances().count()]).collect(),
-            stage: vec![None; services],
             said: vec![None; services],
             moved: vec![Time::default(); services],
             ..Self::default()
@@ -179,10 +177,8 @@ impl Witness for Evidence {
                 self.levels.push(Since { at, service, value: (key.clone(), tripped.level) });
             }
         }
-        if let Some(stage) = self.stage.get_mut(service)
-            && *stage != Some(state.stage)
-        {
-            *stage = Some(state.stage);
+        let known = self.stages.iter().rev().find(|since| since.service == service);
+        if known.is_none_or(|known| known.value != state.stage) {
             self.stages.push(Since { at, service, value: state.stage });
         }
     }

@@ -1,4 +1,5 @@
 //! `crossfade backtest` by its command line, on a CSV file and on a real Prometheus.
+#![allow(clippy::unwrap_used)] // what cannot be set up fails the test
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +38,8 @@ fn backtest(folder: &Path, arguments: &[&str]) -> Output {
     fs::write(folder.join("plan.yaml"), PLAN).unwrap();
     Command::new(env!("CARGO_BIN_EXE_crossfade"))
         .current_dir(folder)
-        .args(["backtest", "--plan", "plan.yaml"])
+        .arg("backtest")
+        .args(if arguments.contains(&"--plan") { &[][..] } else { &["--plan", "plan.yaml"] })
         .args(arguments)
         .output()
         .unwrap()
@@ -142,6 +144,20 @@ fn what_cannot_be_replayed_is_told_on_standard_error() {
     assert_eq!(
         failed(&["--from", "grafana.csv", "--weight", "0"]),
         "error: --weight 0: the replay must stand between 0.01 and 100 % to have something to walk back\n"
+    );
+    assert_eq!(
+        failed(&["--from", "grafana.csv", "--url", "http://127.0.0.1:1"]),
+        "error: --url goes with --from prometheus; grafana.csv is read as a CSV file\n"
+    );
+    fs::write(folder.path().join("full.csv"), "time,connections_of_max\n1,50\n2,50\n").unwrap();
+    let only_rates = PLAN.replace(
+        "resume: {below: 600, for: 60s}",
+        "resume: {below: 600, for: 60s}\n    - {signal: ConnectionsOfMax, enabled: false}\n    - {signal: FailedConnections, enabled: false}",
+    );
+    fs::write(folder.path().join("rates.yaml"), only_rates).unwrap();
+    assert_eq!(
+        failed(&["--from", "full.csv", "--plan", "rates.yaml"]),
+        "error: the record says nothing of what guards database accounts (ConnectionRate): see --from\n"
     );
     let wrong = backtest(folder.path(), &["--from", "prometheus"]);
     assert_eq!(wrong.status.code(), Some(2));

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Metric {
     pub name: String,
-    /// The series: its labels as PromQL writes them, such as `{instance="db-1"}`, and its samples,
+    /// The series: its labels as a query writes them, such as `{instance="db-1"}`, and its samples,
     /// in seconds since the epoch.
     pub series: Vec<(String, Vec<(u64, f64)>)>,
 }

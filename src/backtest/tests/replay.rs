@@ -9,6 +9,8 @@ use crate::backtest::{caught, record::Record};
 use crate::core::guard::{Level, Signal};
 use crate::core::weight::Weight;
 
+const DAY: u64 = 86_400;
+
 fn replayed(guards: &str, record: &Record) -> Outcome {
     let plan = plan(guards);
     Scene::new(&plan, database(&plan), half(), record).replay(record)
@@ -66,6 +68,19 @@ fn each_breach_counts_once_and_each_retreat_begins_at_the_same_weight() {
 }
 
 #[test]
+fn the_replay_stands_where_it_is_told_and_never_rises() {
+    // At the second of three stages, without soak and approval: in life the third would begin.
+    let plan = plan(ABSOLUTE);
+    let recorded = record(1200, 1, surge(1000, 1015));
+    let tenth = Weight::from_percent(10.0);
+    let trips = Scene::new(&plan, database(&plan), tenth, &recorded).replay(&recorded).trips;
+    assert_eq!(
+        trips.iter().map(|trip| trip.retreat).collect::<Vec<_>>(),
+        [Some((tenth, Weight::from_percent(1.0)))]
+    );
+}
+
+#[test]
 fn what_was_not_recorded_is_unknown_and_no_alarm() {
     let gap = |at: u64| (!(990..1070).contains(&at)).then(|| surge(1000, 1060)(at)).flatten();
     let recorded = record(3600, 1, gap);
@@ -110,7 +125,6 @@ fn guards_that_trip_together_are_one_alarm_and_weeks_count_them() {
         retreat: None,
         ended: Some(second(ended)),
     };
-    const DAY: u64 = 86_400;
     let trips = [
         trip(100, 200, Level::Pause),
         trip(150, 300, Level::Rollback),

@@ -3,8 +3,9 @@
 use super::{ABSOLUTE, database, half, incident, plan, record, second};
 use crate::backtest::replay::Scene;
 use crate::backtest::suggest::{Suggestion, next, suggest, threshold};
-use crate::backtest::{Findings, Incident, Source, record::Record, text};
+use crate::backtest::{Findings, Incident, Source, page, record::Record, text};
 use crate::core::guard::Guard;
+use crate::report::{MarkKind, Verdict};
 
 const DAY: u64 = 86_400;
 
@@ -47,6 +48,26 @@ fn a_month_with_a_cron_job_and_a_surge_is_told_whole() {
     let findings = Findings::find(&plan, database(&plan), half(), source, &record, incidents);
     let text = text::text("MigrationPlan prod/mail", &findings, &record);
     insta::assert_snapshot!(text);
+    let page = page::page("MigrationPlan prod/mail", &findings, &record);
+    let facts: Vec<_> =
+        page.facts.iter().map(|fact| (fact.label.as_str(), fact.value.as_str(), fact.verdict)).collect();
+    assert_eq!(
+        facts,
+        [
+            ("false alarms", "28", Verdict::Bad),
+            ("incidents without an alarm", "0 of 1", Verdict::Good),
+            ("alarms", "29", Verdict::Neutral),
+            ("recorded", "28.0 days", Verdict::Neutral),
+        ]
+    );
+    let [run] = page.runs.as_slice() else { panic!("{} runs", page.runs.len()) };
+    let marks = |kind| run.marks.iter().filter(|mark| mark.kind == kind).count();
+    let kinds = [MarkKind::Pause, MarkKind::Retreat, MarkKind::Incident].map(marks);
+    assert_eq!(kinds, [24, 5, 1]);
+    let lines: Vec<_> = run.charts[0].lines.iter().map(|line| (line.label.as_str(), line.value)).collect();
+    assert_eq!(lines, [("pause", 800.0), ("rollback", 1500.0), ("resume", 600.0)]);
+    let verdicts: Vec<_> = page.tables[0].rows.iter().map(|row| row.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Bad; 4]);
     assert_eq!((findings.wrong(), findings.missed()), (28, 0));
     assert_eq!(findings.wrong_a_week().map(f64::round), Some(7.0));
 }
@@ -95,10 +116,12 @@ fn a_relative_guard_gets_a_factor() {
 #[test]
 fn what_is_printed_can_be_written_into_the_plan() {
     let suggestion = suggested(ABSOLUTE, &month(), &[the_surge()]);
-    let yaml: String = text::changes(&suggestion).map(text::yaml).collect();
-    let list = serde_saphyr::from_str::<serde_json::Value>(&yaml).unwrap();
-    let changed = plan(&list.to_string());
-    assert_eq!(database(&changed).guards[0], *text::changes(&suggestion).next().unwrap());
+    for written in [text::yaml, text::yaml_line] {
+        let yaml: String = text::changes(&suggestion).map(written).collect();
+        let list = serde_saphyr::from_str::<serde_json::Value>(&yaml).unwrap();
+        let changed = plan(&list.to_string());
+        assert_eq!(database(&changed).guards[0], *text::changes(&suggestion).next().unwrap());
+    }
 }
 
 #[test]
@@ -124,5 +147,7 @@ fn an_incident_that_a_quiet_threshold_would_miss_is_told() {
         [format!("{}: MISSED: nothing", incident(4990, 5100))]
     );
     assert_eq!(suggestion.outcome.trips, []);
+    let about = text::about_changes(&findings, suggestion);
+    assert!(about[1].starts_with("With the change an incident would be missed"), "{about:?}");
     assert_eq!(findings.outcome.trips[0].began, second(3002));
 }

@@ -135,7 +135,7 @@ fn only(mut series: Vec<Series>) -> Result<Vec<Pair>, Unusable> {
     Ok(if values.is_empty() { value.into_iter().collect() } else { values })
 }
 
-/// As PromQL writes them.
+/// As a query writes them.
 fn labels(series: &Series) -> String {
     let name = series.metric.get("__name__").map_or("", String::as_str);
     let labels = series.metric.iter().filter(|(key, _)| *key != "__name__");

@@ -1,4 +1,5 @@
 //! Answers that no healthy Prometheus gives: from a small server that says what it is told.
+#![allow(clippy::unwrap_used)] // what cannot be set up fails the test
 
 use std::time::Duration;
 
@@ -21,13 +22,13 @@ impl Server {
     async fn start(head: String, body: String, times: usize) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (heard, requests) = mpsc::unbounded_channel();
+        let (told, requests) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut request = vec![0; 4096];
                 let read = stream.read(&mut request).await.unwrap_or_default();
-                heard.send(String::from_utf8_lossy(&request[..read]).into_owned()).ok();
+                told.send(String::from_utf8_lossy(&request[..read]).into_owned()).ok();
                 stream.write_all(head.as_bytes()).await.ok();
                 for _ in 0..times {
                     if stream.write_all(body.as_bytes()).await.is_err() {
@@ -36,7 +37,7 @@ impl Server {
                 }
                 if times == 0 {
                     // Silence, until the client has had enough.
-                    stream.read(&mut request).await.ok();
+                    let _ = stream.read(&mut request).await;
                 }
             }
         });
