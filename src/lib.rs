@@ -7,6 +7,7 @@ pub use crossfade_core as core;
 pub use crossfade_sim as sim;
 
 pub mod api;
+pub mod backtest;
 pub mod cli;
 pub mod control;
 pub mod probe;

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::lean;
 use crate::time::Time;
 
 /// Length of one mean.
@@ -24,15 +25,16 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Baseline {
     /// The 10 s means, for the median.
-    means: Window,
+    means: Means,
     /// The values themselves (1 s means, or single values that cover more), for their spread.
-    values: Window,
+    values: Values,
     sum: f64,
     covered: Duration,
     learned: Duration,
     seed: Option<f64>,
     median: Option<f64>,
-    deviation: f64,
+    /// The spread as of the newest 10 s mean; `None` until somebody asked for it.
+    deviation: Option<f64>,
     frozen: Frozen,
 }
 
@@ -74,16 +76,11 @@ impl Baseline {
             return;
         }
         self.means.push(self.covered, self.sum / self.covered.as_secs_f64());
+        self.median = self.means.median();
         self.sum = 0.0;
         self.covered = Duration::ZERO;
-        self.median = median(&mut self.means.old());
-        let mut values = self.values.old();
-        if let Some(middle) = median(&mut values) {
-            for value in &mut values {
-                *value = (*value - middle).abs();
-            }
-            self.deviation = median(&mut values).unwrap_or(0.0) * MAD_TO_SIGMA;
-        }
+        self.values.settle();
+        self.deviation = None;
     }
 
     /// The baseline B; `None` until 15 minutes are learned or a seed is known.
@@ -108,51 +105,128 @@ impl Baseline {
         now + WINDOW.saturating_sub(self.learned)
     }
 
-    /// The spread of the values around their median, as a standard deviation.
+    /// The spread of the values around their median, as a standard deviation, as of the newest 10 s
+    /// mean.
     pub fn deviation(&self) -> f64 {
-        self.deviation
+        self.deviation.unwrap_or_else(|| self.values.deviation())
+    }
+
+    /// The same, remembered until the next 10 s mean.
+    pub fn remember_deviation(&mut self) -> f64 {
+        let deviation = self.deviation();
+        self.deviation = Some(deviation);
+        deviation
     }
 }
 
-/// Values with the time that each covers, over the last 15 minutes of it.
+/// Values with the time that each covers, oldest first.
+type Covering = VecDeque<(Duration, f64)>;
+
+/// The 10 s means of the last 15 minutes. Those that are not too young lie sorted too, so that their
+/// median is read off: with each new mean about one grows old enough, and one leaves.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Window {
-    values: VecDeque<(Duration, f64)>,
+struct Means {
+    all: Covering,
     covered: Duration,
+    /// How many of `all`, the newest, are too young, and the time that these cover.
+    young: (usize, Duration),
+    /// The others, ascending.
+    old: Vec<f64>,
 }
 
-impl Window {
+impl Means {
     fn push(&mut self, covers: Duration, value: f64) {
-        self.values.push_back((covers, value));
+        lean::push(&mut self.all, (covers, value));
         self.covered += covers;
-        while let Some((oldest, _)) = self.values.front() {
-            let without = self.covered.saturating_sub(*oldest);
-            if without < WINDOW {
-                break;
-            }
-            self.covered = without;
-            self.values.pop_front();
-        }
+        self.young = (self.young.0 + 1, self.young.1 + covers);
+        self.age();
+        self.forget();
     }
 
-    /// The values that are not too young.
-    fn old(&self) -> Vec<f64> {
+    /// A mean is old when those after it cover a minute. Once old, it stays so.
+    fn age(&mut self) {
+        let (mut count, mut covered) = self.young;
+        while let Some((covers, value)) = self.all.get(self.all.len() - count)
+            && covered.saturating_sub(*covers) >= YOUNG
+        {
+            let place = self.old.partition_point(|old| old.total_cmp(value).is_lt());
+            self.old.insert(place, *value);
+            covered = covered.saturating_sub(*covers);
+            count -= 1;
+        }
+        self.young = (count, covered);
+    }
+
+    fn forget(&mut self) {
+        let old = &mut self.old;
+        forget(&mut self.all, &mut self.covered, |value| {
+            let place = old.partition_point(|old| old.total_cmp(&value).is_lt());
+            old.remove(place);
+        });
+    }
+
+    /// The lower middle of an even number.
+    fn median(&self) -> Option<f64> {
+        self.old.get(self.old.len().saturating_sub(1) / 2).copied()
+    }
+}
+
+/// The values of the last 15 minutes, as of the newest 10 s mean. Their spread is asked for seldom,
+/// so that nothing is sorted meanwhile.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Values {
+    all: Covering,
+    covered: Duration,
+    /// How many came after the newest 10 s mean: they do not count yet.
+    since: usize,
+}
+
+impl Values {
+    fn push(&mut self, covers: Duration, value: f64) {
+        lean::push(&mut self.all, (covers, value));
+        self.covered += covers;
+        self.since += 1;
+    }
+
+    /// A 10 s mean is complete: what it was made of counts from now on.
+    fn settle(&mut self) {
+        self.since = 0;
+        forget(&mut self.all, &mut self.covered, |_| {});
+    }
+
+    /// The median absolute deviation, as a standard deviation.
+    fn deviation(&self) -> f64 {
         let mut age = Duration::ZERO;
-        let newest_first = self.values.iter().rev().skip_while(|(covers, _)| {
+        let newest_first = self.all.iter().rev().skip(self.since).skip_while(|(covers, _)| {
             let young = age < YOUNG;
             age += *covers;
             young
         });
-        newest_first.map(|(_, value)| *value).collect()
+        let mut values: Vec<f64> = newest_first.map(|(_, value)| *value).collect();
+        let Some(middle) = select_median(&mut values) else { return 0.0 };
+        for value in &mut values {
+            *value = (*value - middle).abs();
+        }
+        select_median(&mut values).unwrap_or(0.0) * MAD_TO_SIGMA
     }
 }
 
-/// The median; sorts `values`. The lower middle of an even number.
-fn median(values: &mut [f64]) -> Option<f64> {
-    if values.is_empty() {
-        return None;
+/// Drops the oldest while the others cover 15 minutes, and tells what went.
+fn forget(all: &mut Covering, covered: &mut Duration, mut gone: impl FnMut(f64)) {
+    while let Some((oldest, value)) = all.front() {
+        let without = covered.saturating_sub(*oldest);
+        if without < WINDOW {
+            return;
+        }
+        *covered = without;
+        gone(*value);
+        all.pop_front();
     }
-    let middle = (values.len() - 1) / 2;
-    values.sort_by(f64::total_cmp);
-    values.get(middle).copied()
+}
+
+/// The median, in linear time; reorders `values`. The lower middle of an even number.
+fn select_median(values: &mut [f64]) -> Option<f64> {
+    let middle = values.len().checked_sub(1)? / 2;
+    let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    Some(*median)
 }

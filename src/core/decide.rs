@@ -25,7 +25,18 @@ pub struct Decision {
 }
 
 /// Decides. The brake comes first (R2); nothing rises before every rule had its say.
-pub fn decide(plan: &Plan, state: State, seen: &Seen, now: Time) -> Decision {
+pub fn decide(plan: &Plan, mut state: State, seen: &Seen, now: Time) -> Decision {
+    let (actions, again) = decide_in_place(plan, &mut state, seen, now);
+    Decision { state, actions, again }
+}
+
+/// The same, the state changed where it lies: what to do, and when to ask again.
+pub(crate) fn decide_in_place(
+    plan: &Plan,
+    state: &mut State,
+    seen: &Seen,
+    now: Time,
+) -> (Vec<Action>, Option<Time>) {
     let mut turn = Turn::new(plan, state, seen, now);
     if seen.authority == Authority::None {
         return turn.end();
@@ -43,10 +54,21 @@ pub fn decide(plan: &Plan, state: State, seen: &Seen, now: Time) -> Decision {
     }
     join::step(&mut turn);
     if seen.authority == Authority::Holder {
-        soak::count(&mut turn);
-        raise::step(&mut turn);
+        advance(&mut turn);
     }
     converge::write(&mut turn);
     tell::changes(&mut turn);
     turn.end()
+}
+
+/// Counts the soak and goes on, as often as that leads somewhere: a stage may have nothing to wait for.
+fn advance(turn: &mut Turn) {
+    for _ in 0..=turn.plan.stages.len() {
+        let before = (turn.state.stage, turn.state.raise);
+        soak::count(turn);
+        raise::step(turn);
+        if turn.state.raise.is_some() || (turn.state.stage, turn.state.raise) == before {
+            return;
+        }
+    }
 }

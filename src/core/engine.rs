@@ -1,20 +1,19 @@
-//! The engine of one plan: takes observations in, asks [`decide`], and remembers what it ordered.
+//! The engine of one plan: takes observations in, asks [`mod@crate::decide`], and remembers what it
+//! ordered.
 //!
 //! Holds no rule of its own. Pure: every call is told the time.
 
 use crate::action::Action;
-use crate::decide::{Decision, decide};
+use crate::decide::decide_in_place;
 use crate::guard::{Level, Tripped};
 use crate::meter::Observation;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
-use crate::report::Report;
-use crate::reporting;
+use crate::report::{self, Report};
 use crate::route::{self, Order, Outcome, Reading};
 use crate::seen::{Authority, Seen, Wishes};
 use crate::state::{Command, GuardKey, State, Volatile};
 use crate::time::Time;
-use crate::turn::Turn;
 use crate::watch::Watch;
 
 /// The engine of one plan.
@@ -24,6 +23,8 @@ pub struct Engine {
     state: State,
     seen: Seen,
     watches: Vec<(String, Watch)>,
+    /// How far each guard has tripped, in the order of [`Seen::judgements`].
+    levels: Vec<Tripped>,
     revision: u64,
     stored: u64,
     again: Option<Time>,
@@ -37,6 +38,7 @@ impl Engine {
             state: State::default(),
             seen: Seen { recorded: true, ..Seen::default() },
             watches: Vec::new(),
+            levels: Vec::new(),
             revision: 0,
             stored: 0,
             again: None,
@@ -79,6 +81,7 @@ impl Engine {
             .collect();
         self.keep_stage(&plan);
         self.plan = plan;
+        self.levels = self.read_levels();
     }
 
     /// Stages may be added or taken away: the present one is found again by its name.
@@ -117,7 +120,7 @@ impl Engine {
                 }
             }
         }
-        self.revision += 1;
+        self.levels = self.read_levels();
         self.stored = self.revision;
         self.seen.recorded = true;
         self.again = Some(now);
@@ -204,11 +207,8 @@ impl Engine {
     /// Decides, and remembers what was ordered.
     pub fn decide(&mut self, now: Time) -> Vec<Action> {
         self.judge(now);
-        let before: Vec<Tripped> = self.levels();
         let answered = self.answered();
-        let Decision { state, mut actions, again } =
-            decide(&self.plan, std::mem::take(&mut self.state), &self.seen, now);
-        self.state = state;
+        let (mut actions, again) = decide_in_place(&self.plan, &mut self.state, &self.seen, now);
         let unwatched = self.watches.iter().filter_map(|(_, watch)| watch.changes_at(now)).min();
         self.again = [again, unwatched].into_iter().flatten().min();
         for action in &mut actions {
@@ -233,7 +233,11 @@ impl Engine {
                 Action::Tell { .. } => {}
             }
         }
-        self.follow_levels(&before);
+        // Whatever changes a level records it.
+        if actions.iter().any(|action| matches!(action, Action::Record { .. })) {
+            self.follow_levels();
+        }
+        debug_assert_eq!(self.levels, self.read_levels());
         if self.answered() != answered {
             self.relearn();
         }
@@ -241,26 +245,26 @@ impl Engine {
     }
 
     fn judge(&mut self, now: Time) {
-        let mut judged = self.seen.judgements.iter_mut();
+        let mut judged = self.seen.judgements.iter_mut().zip(&self.levels);
         for (database, (_, watch)) in self.plan.databases.iter().zip(&self.watches) {
             for guard in &database.guards {
-                let Some((key, judgement)) = judged.next() else { return };
-                let tripped = self.state.guards.get(key).copied().unwrap_or_default();
-                *judgement = watch.judge(guard, &tripped, now);
+                let Some(((_, judgement), tripped)) = judged.next() else { return };
+                *judgement = watch.judge(guard, tripped, now);
             }
         }
     }
 
-    fn levels(&self) -> Vec<Tripped> {
+    fn read_levels(&self) -> Vec<Tripped> {
         let keys = self.seen.judgements.iter().map(|(key, _)| key);
         keys.map(|key| self.state.guards.get(key).copied().unwrap_or_default()).collect()
     }
 
     /// The baseline stands still while its guard is tripped; the trend starts anew when it clears.
-    fn follow_levels(&mut self, before: &[Tripped]) {
-        for ((key, _), before) in self.seen.judgements.iter().zip(before) {
-            let after = self.state.guards.get(key).copied().unwrap_or_default();
-            if after == *before {
+    fn follow_levels(&mut self) {
+        let levels = self.read_levels();
+        let before = std::mem::replace(&mut self.levels, levels);
+        for (((key, _), before), after) in self.seen.judgements.iter().zip(before).zip(&self.levels) {
+            if *after == before {
                 continue;
             }
             let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| *name == key.database) else {
@@ -294,7 +298,7 @@ impl Engine {
 
     /// What status says.
     pub fn report(&self, now: Time) -> Report {
-        reporting::report(&Turn::new(&self.plan, self.state.clone(), &self.seen, now))
+        report::of(&self.plan, &self.state, &self.seen, now)
     }
 
     /// The plan in force.

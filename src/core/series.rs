@@ -1,29 +1,24 @@
 //! The recent values of one signal, and the tests over them.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::baseline::{Baseline, FLOOR};
-use crate::guard::{Condition, Test};
+use crate::guard::{Condition, Signal, Test};
+use crate::held::{Held, Kept, RELATIVE_VALUES, Recent};
+use crate::slope;
 use crate::time::Time;
 
 /// The longest time that a condition may look back.
 pub const LONGEST: Duration = Duration::from_mins(10);
-/// A relative test asks for at least this many values, however long each covers.
-const RELATIVE_VALUES: u32 = 3;
-/// The time over which a slope is fitted, and the value under which it does not count (in percent).
-const SLOPE: (Duration, f64) = (Duration::from_secs(10), 50.0);
 /// The trend S: how far one value may count, what each second takes off, the most it reaches.
 const TREND: (f64, f64, f64) = (5.0, 1.5, 40.0);
-/// One part in so many of the time that a condition must hold is left to the sampler's jitter.
-const JITTER: u32 = 8;
 
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// The end of the time that it covers.
     pub at: Time,
-    /// How long that time is.
+    /// How long that time is: at most the time since the value before.
     pub covers: Duration,
     /// In the signal's unit.
     pub value: f64,
@@ -33,45 +28,71 @@ pub struct Point {
     pub saturated: bool,
 }
 
-/// The recent values of one signal.
+/// The recent values of one signal, and how long each condition of its guard has held over them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
-    points: VecDeque<(Point, Option<Duration>)>,
-    means: VecDeque<Point>,
+    points: Recent,
+    /// Means of a second; single values where each covers more.
+    means: Recent,
+    /// The points of which the next mean is made, and the time that they cover.
     bucket: Vec<Point>,
+    bucket_covers: Duration,
     /// What is normal.
     pub baseline: Baseline,
     trend: f64,
+    /// In the order of the guard's conditions.
+    held: Vec<Held>,
+    /// How far back the conditions look.
+    keep: Duration,
+    /// Whether slopes are fitted.
+    fills: bool,
 }
 
 impl Series {
-    /// Takes in a value; `keep` is how far back its guard's conditions look.
-    pub fn push(&mut self, point: Point, keep: Duration) {
-        self.points.push_back((point, None));
-        let full_in = self.full_in();
-        if let Some(newest) = self.points.back_mut() {
-            newest.1 = full_in;
-        }
+    /// Asks for `conditions`, in this order, from now on; values and baseline stay. Slopes are fitted
+    /// for connections in percent always, for another signal while a condition asks for them.
+    pub fn watch(&mut self, signal: Signal, conditions: &[Condition]) {
+        self.held = conditions.iter().copied().map(Held::new).collect();
+        let longest = conditions.iter().map(|condition| condition.within.max(condition.lasting)).max();
+        self.keep = longest.unwrap_or_default();
+        let slopes = conditions.iter().any(|condition| matches!(condition.test, Test::FullWithin(_)));
+        self.fills = signal == Signal::ConnectionsOfMax || slopes;
+    }
+
+    /// Takes in a value.
+    pub fn push(&mut self, point: Point) {
+        let full_in = if self.fills { slope::full_in(&point, &self.points) } else { None };
+        self.points.push(Kept::new(point, full_in));
         self.bucket.push(point);
-        let covered: Duration = self.bucket.iter().map(|point| point.covers).sum();
-        if covered + point.covers / 2 >= Duration::from_secs(1) {
-            let mean = mean(&self.bucket, covered);
+        self.bucket_covers += point.covers;
+        if self.bucket_covers + point.covers / 2 >= Duration::from_secs(1) {
+            let mean = mean(&self.bucket, self.bucket_covers);
             self.bucket.clear();
+            self.bucket_covers = Duration::ZERO;
             // Of a full database a low value proves nothing (R6), nor is it normal.
             if !mean.saturated {
                 self.advance_trend(&mean);
                 self.baseline.push(mean.covers, mean.value);
             }
-            self.means.push_back(mean);
+            self.means.push(Kept::new(mean, None));
         }
-        let old =
-            |at: Time| point.at.since(at) > keep.min(LONGEST).max(SLOPE.0) + point.covers * RELATIVE_VALUES;
-        while self.points.front().is_some_and(|(front, _)| old(front.at)) {
-            self.points.pop_front();
+        self.follow(&point);
+    }
+
+    /// Drops what no condition looks back to, and counts on.
+    fn follow(&mut self, newest: &Point) {
+        let span = self.keep.min(LONGEST).max(slope::SPAN) + newest.covers * u32::from(RELATIVE_VALUES);
+        let old = |value: &Kept| newest.at.since(value.at) > span;
+        let (points, means) = (self.points.first_but(old), self.means.first_but(old));
+        let mut held = std::mem::take(&mut self.held);
+        for held in &mut held {
+            let test = held.test();
+            let kept = if is_of_means(test) { means } else { points };
+            held.follow(self.values(test), kept, self.normal(test));
         }
-        while self.means.front().is_some_and(|front| old(front.at)) {
-            self.means.pop_front();
-        }
+        self.held = held;
+        self.points.drop_before(points);
+        self.means.drop_before(means);
     }
 
     /// Starts the trend S anew, as after a guard has cleared.
@@ -86,116 +107,62 @@ impl Series {
     }
 
     /// The newest value.
-    pub fn newest(&self) -> Option<&Point> {
-        self.points.back().map(|(point, _)| point)
+    pub(crate) fn newest(&self) -> Option<&Kept> {
+        self.points.newest()
     }
 
     /// Whether `condition` holds at the newest value. A relative one without baseline does not.
-    pub fn holds(&self, condition: &Condition) -> bool {
-        let floored = |baseline: f64| baseline.max(FLOOR);
-        let base = self.baseline.value().map(floored);
-        match condition.test {
-            Test::Above(limit) => self.lasts(condition, |point, _| point.value > limit),
-            Test::Below(limit) => self.lasts(condition, |point, _| point.value < limit && !point.saturated),
-            Test::AboveBaseline(times) => {
-                base.is_some_and(|base| self.means_last(condition, |mean| mean.value > times * base))
-            }
-            Test::BelowBaseline(times) => base.is_some_and(|base| {
-                self.means_last(condition, |mean| mean.value < times * base && !mean.saturated)
-            }),
-            Test::Trend(limit) => self.trend >= limit,
-            Test::FullWithin(time) => {
-                self.lasts(condition, |_, full_in| full_in.is_some_and(|full_in| full_in <= time))
-            }
-            Test::Failures { percent, per_second } => {
-                let normal = self.baseline.so_far().unwrap_or(0.0);
-                self.lasts(condition, |point, _| {
-                    point.value - normal > percent && point.per_second > per_second
-                })
-            }
-            Test::FailuresBelow { percent } => {
-                let normal = self.baseline.so_far().unwrap_or(0.0);
-                self.lasts(condition, |point, _| point.value - normal < percent && !point.saturated)
-            }
+    ///
+    /// `place` is where it stands among the conditions that were asked for: then the answer is known.
+    /// Any other condition, and any after a change of the baseline, is counted anew.
+    pub fn holds(&self, place: usize, condition: &Condition) -> bool {
+        if let Test::Trend(limit) = condition.test {
+            return self.trend >= limit;
+        }
+        let normal = self.normal(condition.test);
+        let known = self.held.get(place).and_then(|held| held.answer(condition, normal));
+        known.unwrap_or_else(|| Held::anew(*condition, self.values(condition.test), normal))
+    }
+
+    /// The values that a test looks at.
+    fn values(&self, test: Test) -> &Recent {
+        if is_of_means(test) { &self.means } else { &self.points }
+    }
+
+    /// What a test compares with; 0 where nothing is compared, and `None` while it is not known.
+    fn normal(&self, test: Test) -> Option<f64> {
+        match test {
+            Test::AboveBaseline(_) | Test::BelowBaseline(_) => self.base(),
+            Test::Failures { .. } | Test::FailuresBelow { .. } => Some(self.baseline.so_far().unwrap_or(0.0)),
+            Test::Above(_) | Test::Below(_) | Test::FullWithin(_) => Some(0.0),
+            Test::Trend(_) => None,
         }
     }
 
-    fn lasts(&self, condition: &Condition, test: impl Fn(&Point, Option<Duration>) -> bool) -> bool {
-        let tested = self.points.iter().rev().map(|(point, full_in)| (point, test(point, *full_in)));
-        holds_long_enough(tested, condition.lasting, condition.within, 1)
-    }
-
-    fn means_last(&self, condition: &Condition, test: impl Fn(&Point) -> bool) -> bool {
-        let tested = self.means.iter().rev().map(|mean| (mean, test(mean)));
-        holds_long_enough(tested, condition.lasting, condition.within, RELATIVE_VALUES)
+    /// The baseline B' of relative tests.
+    fn base(&self) -> Option<f64> {
+        self.baseline.value().map(|baseline| baseline.max(FLOOR))
     }
 
     /// CUSUM: the sum of how far each mean lies above normal, in standard deviations.
     fn advance_trend(&mut self, mean: &Point) {
         let (clip, forget, most) = TREND;
-        let Some(base) = self.baseline.value().map(|base| base.max(FLOOR)) else { return };
-        let sigma = (0.15 * base).max(base.sqrt()).max(self.baseline.deviation());
+        let Some(base) = self.base() else { return };
+        let least = (0.15 * base).max(base.sqrt());
+        // Nothing is summed up, and this would add nothing even to the narrowest spread: a wider one
+        // need not be known.
+        if self.trend == 0.0 && (mean.value - base) / least <= forget {
+            return;
+        }
+        let sigma = least.max(self.baseline.remember_deviation());
         let deviation = ((mean.value - base) / sigma).clamp(-clip, clip);
         self.trend = (self.trend + deviation - forget).clamp(0.0, most);
     }
-
-    /// When the value reaches 100 at the slope of its last 10 s (least squares).
-    fn full_in(&self) -> Option<Duration> {
-        let (span, least) = SLOPE;
-        let newest = self.newest()?;
-        if newest.value <= least {
-            return None;
-        }
-        let recent = || {
-            let young = |point: &&Point| newest.at.since(point.at) <= span;
-            self.points.iter().rev().map(|(point, _)| point).take_while(young)
-        };
-        let count = recent().count();
-        if count < 3 {
-            return None;
-        }
-        let age = |point: &Point| -newest.at.since(point.at).as_secs_f64();
-        let mean_age = recent().map(age).sum::<f64>() / count as f64;
-        let mean_value = recent().map(|point| point.value).sum::<f64>() / count as f64;
-        let (mut covariance, mut variance) = (0.0, 0.0);
-        for point in recent() {
-            covariance += (age(point) - mean_age) * (point.value - mean_value);
-            variance += (age(point) - mean_age).powi(2);
-        }
-        let slope = covariance / variance;
-        if slope.is_nan() || slope <= 0.0 {
-            return None;
-        }
-        Duration::try_from_secs_f64((100.0 - newest.value).max(0.0) / slope).ok()
-    }
 }
 
-/// Whether values that pass cover at least `lasting` of the last `within`, newest first.
-///
-/// A little short still counts, at most half a value: three samples taken at 0.95 s are three seconds.
-fn holds_long_enough<'a>(
-    tested: impl Iterator<Item = (&'a Point, bool)>,
-    lasting: Duration,
-    within: Duration,
-    least: u32,
-) -> bool {
-    let mut tested = tested.peekable();
-    let Some((newest, _)) = tested.peek() else { return false };
-    let end = newest.at;
-    let lasting = lasting.max(newest.covers * least);
-    let slack = (newest.covers / 2).min(lasting / JITTER);
-    let window = within.max(lasting);
-    let mut held = Duration::ZERO;
-    for (point, passes) in tested {
-        let age = end.since(point.at);
-        if age >= window {
-            break;
-        }
-        if passes {
-            held += point.covers.min(window.saturating_sub(age));
-        }
-    }
-    held + slack >= lasting
+/// Whether a test looks at means of a second, however fast samples come.
+const fn is_of_means(test: Test) -> bool {
+    matches!(test, Test::AboveBaseline(_) | Test::BelowBaseline(_))
 }
 
 fn mean(points: &[Point], covered: Duration) -> Point {

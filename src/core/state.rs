@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::guard::{Signal, Tripped};
+use crate::guard::{Level, Signal, Tripped};
 use crate::reason::Reason;
 use crate::report::Phase;
 use crate::route::Reading;
@@ -198,6 +198,15 @@ pub struct Move {
     pub to: Weight,
     /// Why.
     pub reason: Reason,
+}
+
+impl State {
+    /// Whether a guard is tripped.
+    pub fn is_tripped(&self, guard: &GuardKey) -> bool {
+        // Names are compared only while some guard is tripped.
+        let tripped = |guard: &Tripped| guard.level != Level::Clear;
+        self.guards.values().any(tripped) && self.guards.get(guard).is_some_and(tripped)
+    }
 }
 
 impl GuardKey {

@@ -2,11 +2,10 @@
 //!
 //! Judges, and decides nothing. Data of a database that is down or has just come back says nothing.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::baseline::Baseline;
-use crate::guard::{Guard, Judgement, Level, Signal, Tripped, Unknown};
+use crate::guard::{Condition, Guard, Judgement, Level, Signal, Tripped, Unknown};
 use crate::meter::{Observation, Reading, Sample};
 use crate::plan::Database;
 use crate::series::{Point, Series};
@@ -27,8 +26,16 @@ pub struct Watch {
     counted: Option<Time>,
     down: Option<(Time, String)>,
     returning: Option<Time>,
-    series: BTreeMap<Signal, Series>,
-    keep: BTreeMap<Signal, Duration>,
+    signals: [Watched; Signal::ALL.len()],
+}
+
+/// What is watched of one signal.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Watched {
+    /// The conditions of its guard; `None` if it has none.
+    conditions: Option<Vec<Condition>>,
+    /// `None` before its first value.
+    series: Option<Series>,
 }
 
 impl Watch {
@@ -41,8 +48,7 @@ impl Watch {
             counted: None,
             down: None,
             returning: None,
-            series: BTreeMap::new(),
-            keep: BTreeMap::new(),
+            signals: Default::default(),
         };
         watch.configure(database);
         watch
@@ -51,8 +57,18 @@ impl Watch {
     /// Takes over a changed configuration; what was seen stays.
     pub fn configure(&mut self, database: &Database) {
         self.every = database.every;
-        self.keep = database.guards.iter().map(|guard| (guard.signal, guard.longest())).collect();
-        self.series.retain(|signal, _| self.keep.contains_key(signal));
+        for signal in Signal::ALL {
+            // Of two guards on one signal the later counts.
+            let guard = database.guards.iter().rfind(|guard| guard.signal == signal);
+            let conditions = guard.map(|guard| guard.conditions().copied().collect::<Vec<_>>());
+            let watched = &mut self.signals[signal as usize];
+            match (&conditions, &mut watched.series) {
+                (Some(conditions), Some(series)) => series.watch(signal, conditions),
+                (None, series) => *series = None,
+                (Some(_), None) => {}
+            }
+            watched.conditions = conditions;
+        }
     }
 
     /// Takes in what the meter made of an answer.
@@ -87,7 +103,11 @@ impl Watch {
             self.counted = None;
         }
         self.counted.get_or_insert(sample.at);
-        for (signal, keep) in &self.keep {
+        for signal in Signal::ALL {
+            let watched = &mut self.signals[signal as usize];
+            if watched.conditions.is_none() {
+                continue;
+            }
             let value = match signal {
                 Signal::ConnectionRate => sample.connection_rate,
                 Signal::ConnectionsOfMax => sample.of_max,
@@ -99,30 +119,34 @@ impl Watch {
                 _ => 0.0,
             };
             let point = Point { at: sample.at, covers, value, per_second, saturated: sample.saturated };
-            self.series.entry(*signal).or_default().push(point, *keep);
+            watched.series(signal).push(point);
         }
+    }
+
+    fn series(&self, signal: Signal) -> Option<&Series> {
+        self.signals[signal as usize].series.as_ref()
     }
 
     /// What is known of one signal's baseline, to be changed.
     pub fn baseline(&mut self, signal: Signal) -> &mut Baseline {
-        &mut self.series.entry(signal).or_default().baseline
+        &mut self.signals[signal as usize].series(signal).baseline
     }
 
     /// Starts the trend of a signal anew, as after its guard has cleared.
     pub fn restart_trend(&mut self, signal: Signal) {
-        if let Some(series) = self.series.get_mut(&signal) {
+        if let Some(series) = &mut self.signals[signal as usize].series {
             series.restart_trend();
         }
     }
 
     /// Forgets what is normal and learns it anew.
     pub fn relearn(&mut self) {
-        self.series.values_mut().for_each(Series::relearn);
+        self.signals.iter_mut().filter_map(|watched| watched.series.as_mut()).for_each(Series::relearn);
     }
 
     /// What the samples say of `guard` now.
     pub fn judge(&self, guard: &Guard, tripped: &Tripped, now: Time) -> Judgement {
-        let series = self.series.get(&guard.signal);
+        let series = self.series(guard.signal);
         let newest = series.and_then(Series::newest);
         let value = newest.map(|point| point.value);
         let frozen = tripped.baseline.filter(|_| tripped.level != Level::Clear);
@@ -130,10 +154,15 @@ impl Watch {
         let unknown = self.unknown(guard, series, now).or_else(|| self.young(guard, tripped));
         let blind = Judgement { value, baseline, unknown, ..Judgement::default() };
         let Some(series) = series.filter(|_| !blind.is_blind()) else { return blind };
+        // In the order of `Guard::conditions`, as the series was asked for them.
+        let (rollback, resume) = (guard.pause.len(), guard.pause.len() + guard.rollback.len());
+        let any = |first, conditions: &[Condition]| {
+            (first..).zip(conditions).any(|(place, condition)| series.holds(place, condition))
+        };
         Judgement {
-            pause: guard.pause.iter().any(|condition| series.holds(condition)),
-            rollback: guard.rollback.iter().any(|condition| series.holds(condition)),
-            resume: series.holds(&guard.resume),
+            pause: any(0, &guard.pause),
+            rollback: any(rollback, &guard.rollback),
+            resume: series.holds(resume, &guard.resume),
             ..blind
         }
     }
@@ -143,7 +172,8 @@ impl Watch {
         if self.down.is_some() {
             return None;
         }
-        let newest = self.series.values().filter_map(Series::newest).map(|point| point.at);
+        let series = self.signals.iter().filter_map(|watched| watched.series.as_ref());
+        let newest = series.filter_map(Series::newest).map(|point| point.at);
         let stale = newest.chain([self.began]).map(|at| at + self.stale_after() + Duration::from_millis(1));
         stale.chain(self.returning).filter(|at| *at > now).min()
     }
@@ -175,6 +205,16 @@ impl Watch {
         let until = self.counted? + measured_in;
         let young = tripped.level == Level::Clear && self.newest? < until;
         young.then_some(Unknown::Young { until })
+    }
+}
+
+impl Watched {
+    fn series(&mut self, signal: Signal) -> &mut Series {
+        self.series.get_or_insert_with(|| {
+            let mut series = Series::default();
+            series.watch(signal, self.conditions.as_deref().unwrap_or_default());
+            series
+        })
     }
 }
 

@@ -85,10 +85,18 @@ event! {
     crash_after: CrashAfter,
     /// A replica stands still, as on a paused machine; its clock goes on.
     freeze: OfReplica,
+    /// A replica is asked to end, gives its lease up, and is started again.
+    stop: OfReplica,
+    /// A replica cannot reach the API server, while the others can.
+    cut: OfReplica,
+    /// A replica's watch of the plans says nothing new, while its calls are answered.
+    unwatched: OfReplica,
     /// The wall clock of a replica's host steps; its next start sees it.
     clock_step: ClockStep,
     /// Somebody deletes the operator's lease, or takes it for himself.
     lease_lost: LeaseLost,
+    /// The status remembers earlier retreats.
+    retreated: Retreated,
     /// The plan is replaced.
     plan: NewPlan,
     /// `spec.paused` is set or taken away.
@@ -255,6 +263,15 @@ kinds! {
         /// For how long it is dead.
         #[serde(rename = "for")] lasting: Span,
     }
+    /// Earlier retreats.
+    Retreated {
+        /// Whose. Default: the only service.
+        #[serde(default, skip_serializing_if = "Option::is_none")] service: Option<String>,
+        /// How many within the last day.
+        #[schemars(range(min = 1, max = 20))] times: u32,
+        /// How long ago the last one's last step was.
+        ago: Span,
+    }
     /// A step of a clock.
     ClockStep {
         /// The replica's number, from 1. Default: 1.
@@ -330,6 +347,12 @@ pub enum Goes {
     LosesAnswers,
     /// Carried out after three seconds.
     Late,
+    /// Carried out; answered after a second and a half.
+    Slow,
+    /// Not carried out, and not answered.
+    Dropped,
+    /// By chance one of the others, every other call well.
+    Any,
 }
 
 /// How calls of the API server go.
@@ -344,6 +367,12 @@ pub enum Is {
     Slow,
     /// Carried out; the answer is lost.
     LosesAnswers,
+    /// Writes are carried out after three seconds; reads are not answered.
+    Late,
+    /// Somebody else changes the plans' objects before each write of a status.
+    Conflicting,
+    /// By chance one of the others, every other call up.
+    Any,
 }
 
 fn any_object(_: &mut SchemaGenerator) -> Schema {

@@ -95,6 +95,9 @@ fn on_operator(event: &Event, names: &Names, field: &str, problems: &mut Problem
             Goes::Refuses => sim::Hands::Refuse,
             Goes::LosesAnswers => sim::Hands::Lost,
             Goes::Late => sim::Hands::Late,
+            Goes::Slow => sim::Hands::Slow,
+            Goes::Dropped => sim::Hands::Dropped,
+            Goes::Any => sim::Hands::Any,
         };
         return Some(What::Hands { service, instance, hands, span: it.lasting.0 });
     }
@@ -104,6 +107,9 @@ fn on_operator(event: &Event, names: &Names, field: &str, problems: &mut Problem
             Is::Away => Mode::Away,
             Is::Slow => Mode::Slow,
             Is::LosesAnswers => Mode::Lost,
+            Is::Late => Mode::Late,
+            Is::Conflicting => Mode::Conflict,
+            Is::Any => Mode::Any,
         };
         return Some(What::Api { mode, span: it.lasting.0 });
     }
@@ -117,6 +123,22 @@ fn on_operator(event: &Event, names: &Names, field: &str, problems: &mut Problem
     if let Some(it) = &event.freeze {
         let replica = names.replica(it.replica, &at("freeze"), problems);
         return Some(What::Freeze { replica, span: it.lasting.0 });
+    }
+    if let Some(it) = &event.stop {
+        let replica = names.replica(it.replica, &at("stop"), problems);
+        return Some(What::Stop { replica, span: it.lasting.0 });
+    }
+    if let Some(it) = &event.cut {
+        let replica = names.replica(it.replica, &at("cut"), problems);
+        return Some(What::Cut { replica, span: it.lasting.0 });
+    }
+    if let Some(it) = &event.unwatched {
+        let replica = names.replica(it.replica, &at("unwatched"), problems);
+        return Some(What::Unwatched { replica, span: it.lasting.0 });
+    }
+    if let Some(it) = &event.retreated {
+        let service = names.service(it.service.as_ref(), &at("retreated"), problems);
+        return Some(What::Retreated { service, times: it.times, ago: it.ago.0 });
     }
     if let Some(it) = &event.clock_step {
         let replica = names.replica(it.replica, &at("clockStep"), problems);

@@ -3,7 +3,7 @@
 use super::event::{
     Api, Burst, ClockStep, ConnectCost, Connects, CrashAfter, DemandGoes, Event, ForAWhile, Goes, Hands,
     Hold, Is, LeaseLost, MaxConnections, NewPlan, OfBalancer, OfDatabase, OfDatabaseInPlan, OfReplica,
-    OfService, OfStage, Pause, PerServer, Reject, Restart, ServersGo, Stage,
+    OfService, OfStage, Pause, PerServer, Reject, Restart, Retreated, ServersGo, Stage,
 };
 use super::names::Names;
 use super::spec;
@@ -77,6 +77,9 @@ pub fn event(happens: &sim::Event, names: &Names) -> (Event, Vec<String>) {
                 sim::Hands::Refuse => Goes::Refuses,
                 sim::Hands::Lost => Goes::LosesAnswers,
                 sim::Hands::Late => Goes::Late,
+                sim::Hands::Slow => Goes::Slow,
+                sim::Hands::Dropped => Goes::Dropped,
+                sim::Hands::Any => Goes::Any,
             };
             let (service, name) = (service(place), balancer(place, instance));
             event.load_balancer = Some(Hands { service, name, goes, lasting: Span(span) });
@@ -87,6 +90,9 @@ pub fn event(happens: &sim::Event, names: &Names) -> (Event, Vec<String>) {
                 Mode::Away => Is::Away,
                 Mode::Slow => Is::Slow,
                 Mode::Lost => Is::LosesAnswers,
+                Mode::Late => Is::Late,
+                Mode::Conflict => Is::Conflicting,
+                Mode::Any => Is::Any,
             };
             event.api_server = Some(Api { is, lasting: Span(span) });
         }
@@ -99,6 +105,18 @@ pub fn event(happens: &sim::Event, names: &Names) -> (Event, Vec<String>) {
         }
         &What::Freeze { replica: place, span } => {
             event.freeze = Some(OfReplica { replica: replica(place), lasting: Span(span) });
+        }
+        &What::Stop { replica: place, span } => {
+            event.stop = Some(OfReplica { replica: replica(place), lasting: Span(span) });
+        }
+        &What::Cut { replica: place, span } => {
+            event.cut = Some(OfReplica { replica: replica(place), lasting: Span(span) });
+        }
+        &What::Unwatched { replica: place, span } => {
+            event.unwatched = Some(OfReplica { replica: replica(place), lasting: Span(span) });
+        }
+        &What::Retreated { service: place, times, ago } => {
+            event.retreated = Some(Retreated { service: service(place), times, ago: Span(ago) });
         }
         &What::ClockStep { replica: place, seconds } => {
             event.clock_step = Some(ClockStep { replica: replica(place), seconds });

@@ -72,6 +72,9 @@ pub fn words(what: &What, scenario: &Scenario) -> String {
                 Hands::Refuse => "refuses the operator",
                 Hands::Lost => "loses its answers",
                 Hands::Late => "carries out writes 3 s late",
+                Hands::Slow => "answers after 1.5 s",
+                Hands::Dropped => "drops what it is asked",
+                Hands::Any => "carries out, loses or drops by chance",
             };
             format!("{} {goes}{}", lb(*service, *instance), lasting(*span))
         }
@@ -81,6 +84,9 @@ pub fn words(what: &What, scenario: &Scenario) -> String {
                 Mode::Slow => "answers after 1 s",
                 Mode::Lost => "loses its answers",
                 Mode::Away => "is away",
+                Mode::Late => "carries out writes 3 s late",
+                Mode::Conflict => "answers each status write with a conflict",
+                Mode::Any => "carries out, loses or drops by chance",
             };
             format!("the API server {is}{}", lasting(*span))
         }
@@ -90,6 +96,17 @@ pub fn words(what: &What, scenario: &Scenario) -> String {
             format!("the lease's holder dies after {actions} more actions{}", lasting(*span))
         }
         What::Freeze { replica, span } => format!("replica {} stands still{}", replica + 1, lasting(*span)),
+        What::Stop { replica, span } => format!("replica {} is asked to end{}", replica + 1, lasting(*span)),
+        What::Cut { replica, span } => {
+            format!("replica {} cannot reach the API server{}", replica + 1, lasting(*span))
+        }
+        What::Unwatched { replica, span } => {
+            format!("replica {}'s watch says nothing new{}", replica + 1, lasting(*span))
+        }
+        What::Retreated { service, times, ago } => {
+            let ago = Span(*ago);
+            format!("the status{} remembers {times} retreats, the last one {ago} ago", whose(*service))
+        }
         What::ClockStep { replica, seconds } => {
             format!("the wall clock of replica {} steps by {seconds} s", replica + 1)
         }

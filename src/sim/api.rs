@@ -10,10 +10,13 @@ use crossfade_core::seen::Wishes;
 use crossfade_core::state::{GuardKey, State};
 use crossfade_core::time::Time;
 
+use crate::chance::Chance;
 use crate::scenario::Mode;
 
 /// How long a call is waited for, as in the shell.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
+/// When a write of [`Mode::Late`] is carried out.
+const LATE: Duration = Duration::from_secs(3);
 /// How late an answer of [`Mode::Slow`] is.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -44,6 +47,8 @@ impl<T> Call<T> {
 pub struct Object {
     /// Changes with every write, whoever makes it.
     pub version: u64,
+    /// Changes with every write but those of the status.
+    pub asked: u64,
     /// The spec in force.
     pub plan: Plan,
     /// Changes with `plan`.
@@ -54,6 +59,8 @@ pub struct Object {
     pub rejected: Option<(Reason, String)>,
     /// What the status remembers; `None` while there is none.
     pub status: Option<State>,
+    /// The present stage in the status, by its name: the plan may have other stages by the time it is read.
+    pub stage: Option<String>,
     /// The baselines in the status, with the time of its measurements.
     pub baselines: (Time, Vec<(GuardKey, f64)>),
 }
@@ -67,7 +74,29 @@ pub struct ApiServer {
     pub objects: Vec<Object>,
     /// The lease.
     pub lease: Option<Found>,
+    /// The replica that calls is cut off.
+    pub cut: bool,
+    pub(crate) chance: Chance,
+    late: Vec<(Time, Late)>,
     versions: u64,
+}
+
+/// A write that is carried out late.
+#[derive(Clone, Debug)]
+enum Late {
+    Status { service: usize, over: u64, status: Box<Status> },
+    Lease(Next),
+}
+
+/// What a replica writes into a status.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// What it remembers.
+    pub state: State,
+    /// The present stage's name.
+    pub stage: Option<String>,
+    /// The baselines, with the time of their measurements.
+    pub baselines: (Time, Vec<(GuardKey, f64)>),
 }
 
 impl ApiServer {
@@ -78,18 +107,75 @@ impl ApiServer {
 
     /// Whether a watch delivers now.
     pub fn is_watched(&self, now: Time) -> bool {
-        self.mode(now) != Mode::Away
+        !self.cut && self.mode(now) != Mode::Away
+    }
+
+    /// What becomes of the next call.
+    fn meet(&mut self, now: Time) -> Mode {
+        match self.mode(now) {
+            _ if self.cut => Mode::Away,
+            Mode::Any => match self.chance.below(12) {
+                0 => Mode::Slow,
+                1 => Mode::Lost,
+                2 => Mode::Away,
+                3 => Mode::Late,
+                4 => Mode::Conflict,
+                _ => Mode::Up,
+            },
+            mode => mode,
+        }
+    }
+
+    /// Carries out the writes that are late.
+    pub(crate) fn land(&mut self, now: Time) {
+        while let Some(place) = self.late.iter().position(|(at, _)| *at <= now) {
+            match self.late.remove(place).1 {
+                Late::Status { service, over, status } => {
+                    self.write_status(service, over, *status);
+                }
+                Late::Lease(next) => {
+                    self.lease(&next);
+                }
+            }
+        }
+    }
+
+    /// Asks for a status to be written over exactly `version`.
+    pub fn store(&mut self, now: Time, service: usize, over: u64, status: Status) -> Call<Option<u64>> {
+        let mode = self.meet(now);
+        if mode == Mode::Late {
+            self.late.push((now + LATE, Late::Status { service, over, status: Box::new(status) }));
+            return Call { sent: now, answer: None };
+        }
+        if mode == Mode::Conflict {
+            self.change(service, |_| {});
+        }
+        Self::answered(mode, now, || self.write_status(service, over, status))
+    }
+
+    /// Asks what a replica asks of the lease.
+    pub fn ask_lease(&mut self, now: Time, next: &Next) -> Call<lease::Answer> {
+        let mode = self.meet(now);
+        if mode == Mode::Late && matches!(next, Next::Write { .. }) {
+            self.late.push((now + LATE, Late::Lease(next.clone())));
+            return Call { sent: now, answer: None };
+        }
+        Self::answered(mode, now, || self.lease(next))
     }
 
     /// Makes a call: `carry_out` is what the server does with it, if it arrives.
     pub fn call<T>(&mut self, now: Time, carry_out: impl FnOnce(&mut Self) -> T) -> Call<T> {
-        let mode = self.mode(now);
+        let mode = self.meet(now);
+        Self::answered(mode, now, || carry_out(self))
+    }
+
+    fn answered<T>(mode: Mode, now: Time, carry_out: impl FnOnce() -> T) -> Call<T> {
         let answer = match mode {
-            Mode::Away => None,
-            Mode::Up => Some((now, carry_out(self))),
-            Mode::Slow => Some((now + SLOW, carry_out(self))),
+            Mode::Away | Mode::Late => None,
+            Mode::Up | Mode::Conflict | Mode::Any => Some((now, carry_out())),
+            Mode::Slow => Some((now + SLOW, carry_out())),
             Mode::Lost => {
-                carry_out(self);
+                carry_out();
                 None
             }
         };
@@ -107,21 +193,17 @@ impl ApiServer {
         let version = self.next_version();
         if let Some(object) = self.objects.get_mut(service) {
             change(object);
-            object.version = version;
+            (object.version, object.asked) = (version, version);
         }
     }
 
     /// Writes a status over exactly `version`; the new version, or `None` for a conflict.
-    pub fn write_status(
-        &mut self,
-        service: usize,
-        over: u64,
-        status: State,
-        baselines: (Time, Vec<(GuardKey, f64)>),
-    ) -> Option<u64> {
+    pub fn write_status(&mut self, service: usize, over: u64, status: Status) -> Option<u64> {
         let version = self.next_version();
         let object = self.objects.get_mut(service).filter(|object| object.version == over)?;
-        (object.status, object.baselines, object.version) = (Some(status), baselines, version);
+        let Status { state, stage, baselines } = status;
+        (object.status, object.stage, object.baselines) = (Some(state), stage, baselines);
+        object.version = version;
         Some(version)
     }
 

@@ -4,6 +4,7 @@ use crossfade_core::route::Reading;
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
+use crate::chance::Chance;
 use crate::scenario::Hands;
 
 /// One instance of a route.
@@ -19,17 +20,41 @@ pub struct Balancer {
     up: [u32; 2],
     setting: u64,
     boot: u64,
+    pub(crate) chance: Chance,
 }
 
 impl Balancer {
     /// One that stands at `weight` with so many servers up.
     pub fn new(weight: Weight, up: [u32; 2]) -> Self {
-        Self { hands: (Hands::Well, Time::default()), set: weight, at: up, up, setting: 1, boot: 1 }
+        Self {
+            hands: (Hands::Well, Time::default()),
+            set: weight,
+            at: up,
+            up,
+            setting: 1,
+            boot: 1,
+            chance: Chance::default(),
+        }
     }
 
     /// What becomes of a read or a write now.
     pub fn hands(&self, now: Time) -> Hands {
         if now < self.hands.1 { self.hands.0 } else { Hands::Well }
+    }
+
+    /// What becomes of the next read or write.
+    pub(crate) fn meet(&mut self, now: Time) -> Hands {
+        match self.hands(now) {
+            Hands::Any => match self.chance.below(10) {
+                0 => Hands::Refuse,
+                1 => Hands::Lost,
+                2 => Hands::Late,
+                3 => Hands::Slow,
+                4 => Hands::Dropped,
+                _ => Hands::Well,
+            },
+            hands => hands,
+        }
     }
 
     /// What it says when it is read.
@@ -58,6 +83,12 @@ impl Balancer {
         } else {
             self.set
         }
+    }
+
+    /// Whether it can stand as it was set: the same servers are up, in both pools. If not, its share is
+    /// its own (R8).
+    pub fn is_as_set(&self) -> bool {
+        self.at == self.up && !self.up.contains(&0)
     }
 
     /// Sets the weight, given the servers that are up.

@@ -27,6 +27,8 @@ pub struct Database {
     pub blind: Time,
     /// The monitors are refused until then.
     pub refuses_monitor: Time,
+    /// When its counters last began anew: it came back, or `FLUSH STATUS`.
+    pub anew: Time,
     /// The monitors are refused for want of connections until then.
     pub crowds_out_monitor: Time,
     /// Gone until then.
@@ -49,6 +51,10 @@ pub struct Flow {
     pub attempts: f64,
     /// Those that failed.
     pub failed: f64,
+    /// Those that its counters show as tried.
+    pub counted: f64,
+    /// Those that were refused for want of connections.
+    pub refused: f64,
 }
 
 impl Database {
@@ -61,6 +67,7 @@ impl Database {
             burst: (0.0, Time::default()),
             blind: Time::default(),
             refuses_monitor: Time::default(),
+            anew: Time::default(),
             crowds_out_monitor: Time::default(),
             gone: None,
             storm: (0.0, Time::default()),
@@ -109,7 +116,8 @@ impl Database {
     }
 
     /// `FLUSH STATUS`: `Connections` stays, the others begin anew.
-    pub fn flush_status(&mut self) {
+    pub fn flush_status(&mut self, now: Time) {
+        self.anew = now;
         (self.counted[1], self.counted[2]) = (0.0, 0.0);
     }
 
@@ -118,11 +126,12 @@ impl Database {
         let seconds = step.as_secs_f64();
         if let Some(until) = self.gone {
             if now < until {
-                self.last = Flow { attempts: connects / seconds, failed: connects / seconds };
+                let all = connects / seconds;
+                self.last = Flow { attempts: all, failed: all, ..Flow::default() };
                 return 1.0;
             }
             self.gone = None;
-            self.started = now;
+            (self.started, self.anew) = (now, now);
             self.storm.1 = now + STORM;
         }
         let burst = if now < self.burst.1 { self.burst.0 } else { 0.0 };
@@ -148,8 +157,29 @@ impl Database {
         self.counted[1] += refused;
         self.counted[2] += refused;
         let failed = dropped + refused;
-        self.last = Flow { attempts: came / seconds, failed: failed / seconds };
+        self.last = Flow {
+            attempts: came / seconds,
+            failed: failed / seconds,
+            counted: answered / seconds,
+            refused: refused / seconds,
+        };
         if all > 0.0 { (failed / all).min(1.0) } else { 0.0 }
+    }
+
+    /// Whether a monitor is told counters now.
+    pub fn is_heard(&self, now: Time) -> bool {
+        !self.is_silent(now) && now >= self.crowds_out_monitor
+    }
+
+    /// Whether a monitor is told nothing now.
+    pub fn is_silent(&self, now: Time) -> bool {
+        let refused = now < self.refuses_monitor || now < self.blind && now >= self.crowds_out_monitor;
+        self.gone.is_some() || refused
+    }
+
+    /// Whether a monitor's standing connection is lost now.
+    pub fn is_lost(&self, now: Time) -> bool {
+        self.gone.is_some() || now < self.refuses_monitor || now < self.crowds_out_monitor
     }
 
     /// What a monitor is told.

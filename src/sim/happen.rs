@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::reason::Reason;
-use crossfade_core::state::Command;
+use crossfade_core::state::{Command, State};
 use crossfade_core::time::Time;
 use crossfade_core::token;
 
@@ -69,7 +69,7 @@ impl World {
             }
             What::FlushStatus { database } => {
                 if let Some(database) = self.databases.get_mut(database) {
-                    database.flush_status();
+                    database.flush_status(now);
                 }
             }
             What::Blind { database, span } => {
@@ -126,6 +126,21 @@ impl World {
                     process.frozen_until = now + span;
                 }
             }
+            What::Stop { replica, span } => {
+                if let Some(process) = self.processes.get_mut(replica) {
+                    process.stop(now, span);
+                }
+            }
+            What::Cut { replica, span } => {
+                if let Some(process) = self.processes.get_mut(replica) {
+                    process.cut_until = now + span;
+                }
+            }
+            What::Unwatched { replica, span } => {
+                if let Some(process) = self.processes.get_mut(replica) {
+                    process.unwatched_until = now + span;
+                }
+            }
             What::ClockStep { replica, seconds } => {
                 if let Some(process) = self.processes.get_mut(replica) {
                     process.next_offset += seconds * 1000;
@@ -153,6 +168,14 @@ impl World {
         let stamp = self.now.as_millis();
         match what {
             What::Touch { service } => self.api.change(*service, |_| {}),
+            What::Retreated { service, times, ago } => {
+                let now = self.now;
+                self.api.change(*service, |object| {
+                    if let Some(state) = object.status.as_mut() {
+                        remember_retreats(state, *times, now - *ago);
+                    }
+                });
+            }
             What::Plan { service, plan } => self.api.change(*service, |object| {
                 object.plan = (**plan).clone();
                 object.generation += 1;
@@ -195,6 +218,14 @@ impl World {
             _ => {}
         }
     }
+}
+
+/// So many retreats of the last day, the last of which ended at `last`.
+fn remember_retreats(state: &mut State, times: u32, last: Time) {
+    state.retreats = (0..times).rev().map(|before| last - Duration::from_mins(u64::from(before))).collect();
+    state.retreats_ever += times;
+    let cooldown = Duration::from_mins(30) * 2_u32.pow(times.saturating_sub(1).min(10));
+    state.cooldown_until = Some(last + cooldown.min(Duration::from_hours(24)));
 }
 
 /// Somebody gives a command by annotation.

@@ -1,5 +1,8 @@
 //! A lane, as in the shell: the only writer of one load balancer for one replica. The latest order
 //! wins, a retreat passes everything, each write needs a permit, and nothing waits for another lane.
+//!
+//! What cannot happen in the shell does not happen here: a lane has one call under way, so its answers
+//! come in the order of its calls, each once; an answer that comes after the timeout is dropped.
 
 use std::time::Duration;
 
@@ -10,12 +13,14 @@ use crossfade_core::weight::Weight;
 
 use crate::api::Call;
 use crate::scenario::Hands;
-use crate::service::Service;
+use crate::service::{By, Landed, Service};
 
 /// How often an instance is read, as in the shell.
 const LOOK: Duration = Duration::from_secs(1);
 /// When a late write lands.
 const LATE: Duration = Duration::from_secs(3);
+/// When the answer of [`Hands::Slow`] comes.
+const SLOW: Duration = Duration::from_millis(1500);
 
 /// A weight to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +54,23 @@ struct Errand {
 /// A lane.
 #[derive(Clone, Debug, Default)]
 pub struct Lane {
+    replica: usize,
     waiting: Vec<Order>,
     busy: Option<Errand>,
     look: Time,
 }
 
 impl Lane {
+    /// A lane of this replica, idle.
+    pub fn new(replica: usize) -> Self {
+        Self { replica, ..Self::default() }
+    }
+
+    /// Whether no order waits or is under way.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.busy.as_ref().is_none_or(|errand| errand.order.is_none())
+    }
+
     /// Takes an order.
     pub fn post(&mut self, order: Order) {
         self.waiting.retain(|other| other.purpose == Purpose::Retreat && order.purpose != Purpose::Retreat);
@@ -86,7 +102,8 @@ impl Lane {
             if permit == Permit::Refused {
                 return Some(News::Written(order, Err("this replica may not write it".into())));
             }
-            let call = write(service, instance, order.weight, permit == Permit::LoweringOnly, now);
+            let by = By { replica: self.replica, order, lowering: permit == Permit::LoweringOnly };
+            let call = write(service, instance, by, now);
             self.busy = Some(Errand { order: Some(order), call });
         } else if now >= self.look {
             self.look = now + LOOK;
@@ -122,37 +139,40 @@ impl Lane {
     }
 }
 
-fn read(service: &Service, instance: usize, now: Time) -> Call<Result<Reading, String>> {
-    let Some(balancer) = service.balancers.get(instance) else { return Call { sent: now, answer: None } };
-    let answer = match balancer.hands(now) {
-        Hands::Well => Some((now, Ok(balancer.read()))),
+fn read(service: &mut Service, instance: usize, now: Time) -> Call<Result<Reading, String>> {
+    let Some(balancer) = service.balancers.get_mut(instance) else { return Call { sent: now, answer: None } };
+    let answer = match balancer.meet(now) {
+        Hands::Well | Hands::Any => Some((now, Ok(balancer.read()))),
+        Hands::Slow => Some((now + SLOW, Ok(balancer.read()))),
         Hands::Refuse => Some((now, Err("connection refused".to_owned()))),
-        Hands::Lost | Hands::Late => None,
+        Hands::Lost | Hands::Late | Hands::Dropped => None,
     };
     Call { sent: now, answer }
 }
 
-fn write(
-    service: &mut Service,
-    instance: usize,
-    weight: Weight,
-    lowering: bool,
-    now: Time,
-) -> Call<Result<Reading, String>> {
-    let Some(balancer) = service.balancers.get_mut(instance) else { return Call { sent: now, answer: None } };
-    let hands = balancer.hands(now);
-    let skip = lowering && balancer.weight() <= weight;
+fn write(service: &mut Service, instance: usize, by: By, now: Time) -> Call<Result<Reading, String>> {
+    let nothing = Call { sent: now, answer: None };
+    let Some(balancer) = service.balancers.get_mut(instance) else { return nothing };
+    let hands = balancer.meet(now);
+    let weight = by.order.weight;
     let answer = match hands {
         Hands::Refuse => Some((now, Err("connection refused".to_owned()))),
-        Hands::Well | Hands::Lost => {
-            if !skip {
-                balancer.set(weight);
-            }
-            (hands == Hands::Well).then(|| (now, Ok(balancer.read())))
-        }
+        Hands::Dropped => None,
         Hands::Late => {
             service.late.push((now + LATE, instance, weight));
             None
+        }
+        Hands::Well | Hands::Lost | Hands::Slow | Hands::Any => {
+            let from = balancer.weight();
+            if !(by.lowering && from <= weight) {
+                balancer.set(weight);
+                service.landed.push(Landed { instance, from, to: weight, by: Some(by) });
+            }
+            match hands {
+                Hands::Lost => None,
+                Hands::Slow => Some((now + SLOW, Ok(balancer.read()))),
+                _ => Some((now, Ok(balancer.read()))),
+            }
         }
     };
     Call { sent: now, answer }

@@ -7,18 +7,26 @@
 
 pub mod api;
 pub mod balancer;
+pub mod broken;
+mod chance;
+pub mod coverage;
 pub mod database;
 pub mod demand;
 pub mod evidence;
 mod happen;
 pub mod lane;
+pub mod laws;
 pub mod mind;
 pub mod process;
 mod recorder;
 pub mod recording;
 pub mod scenario;
+pub mod seeds;
 pub mod service;
+pub mod shrink;
 pub mod side;
+pub mod trace;
 pub mod traffic;
+pub mod trial;
 pub mod witness;
 pub mod world;

@@ -2,16 +2,16 @@
 //! fleet does.
 
 use crossfade_core::action::Action;
-use crossfade_core::engine::Engine;
 use crossfade_core::fence;
 use crossfade_core::guard::Signal;
 use crossfade_core::lease::Standing;
 use crossfade_core::route::Purpose;
 use crossfade_core::seen::Authority;
-use crossfade_core::state::{GuardKey, State};
+use crossfade_core::state::GuardKey;
 use crossfade_core::time::Time;
 
 use crate::api::{ApiServer, Object, TIMEOUT};
+use crate::broken::{Broken, Engine};
 use crate::lane::{self, Lane, Order};
 use crate::recorder::{self, Recorder, Wanted};
 use crate::service::Service;
@@ -36,6 +36,9 @@ pub struct Mind {
     wanted: Option<u64>,
     /// The generation and the version of the object that it knows.
     known: (u64, u64),
+    /// What people asked for last, as far as it knows.
+    pub asked: u64,
+    replica: usize,
 }
 
 /// What a replica may do, by its own clock.
@@ -48,11 +51,11 @@ pub struct Rights {
 }
 
 impl Mind {
-    /// A mind that has just learned of the plan in `object`.
-    pub fn new(service: usize, object: &Object, clock: Time) -> Self {
-        let engine = Engine::new(object.plan.clone(), State::default(), clock);
+    /// A mind of a replica that has just learned of the plan in `object`.
+    pub fn new(replica: usize, service: usize, object: &Object, clock: Time, broken: Option<Broken>) -> Self {
+        let engine = Engine::new(object.plan.clone(), clock, broken);
         let mut mind = Self {
-            lanes: object.plan.instances().map(|_| Lane::default()).collect(),
+            lanes: object.plan.instances().map(|_| Lane::new(replica)).collect(),
             engine,
             service,
             touched: true,
@@ -60,6 +63,8 @@ impl Mind {
             recorder: Recorder::default(),
             wanted: None,
             known: (object.generation, 0),
+            asked: 0,
+            replica,
         };
         mind.watch(object, clock);
         mind
@@ -72,9 +77,13 @@ impl Mind {
         }
         if self.known.0 != object.generation {
             self.engine.set_plan(object.plan.clone(), clock);
-            self.lanes.resize_with(object.plan.instances().count(), Lane::default);
+            self.lanes.resize_with(object.plan.instances().count(), || Lane::new(self.replica));
         }
         self.known = (object.generation, object.version);
+        if self.asked == object.asked {
+            return;
+        }
+        self.asked = object.asked;
         self.engine.set_wishes(object.wishes.clone());
         self.engine.set_rejected(object.rejected.clone());
         self.touched = true;
@@ -100,7 +109,8 @@ impl Mind {
             for _ in 0..MOST_NEWS {
                 let Some(lane) = self.lanes.get_mut(instance) else { break };
                 let permit = |order: &Order| {
-                    fence::permit(rights.standing, order.purpose, order.epoch, TIMEOUT, rights.clock)
+                    let standing = self.engine.standing(rights.standing);
+                    fence::permit(standing, order.purpose, order.epoch, TIMEOUT, rights.clock)
                 };
                 let Some(news) = lane.work(service, instance, now, permit) else { break };
                 self.touched = true;
@@ -129,6 +139,7 @@ impl Mind {
                         epoch,
                         taken_over: self.taken_over,
                         state: self.wanted.map(|revision| (revision, self.engine.state())),
+                        stage: present(&self.engine),
                         baselines: self.baselines(),
                         permitted: permit == fence::Permit::AsOrdered,
                         clock: rights.clock,
@@ -163,7 +174,14 @@ impl Mind {
                 self.engine.seed_baseline(&key, value);
             }
         }
-        self.engine.take_over(read.state, rights.clock);
+        let mut state = read.state;
+        // By its name, as the shell reads it.
+        state.stage = read.stage.and_then(|name| {
+            let stages = &self.engine.plan().stages;
+            let named = stages.iter().position(|stage| stage.name == name);
+            named.or_else(|| self.engine.plan().stage_at(state.intended?))
+        });
+        self.engine.take_over(state, rights.clock);
         self.engine.set_authority(authority(rights.standing, self.taken_over));
         self.lanes.iter_mut().for_each(Lane::look);
     }
@@ -193,6 +211,21 @@ impl Mind {
         }
     }
 
+    /// Whether it may write everything, its status taken over.
+    pub fn is_in_charge(&self, rights: Rights) -> bool {
+        matches!(rights.standing, Standing::Holder { epoch, .. } if self.taken_over == Some(epoch))
+    }
+
+    /// The version of the object that its recorder has read or written last.
+    pub fn read_version(&self) -> Option<u64> {
+        self.recorder.version()
+    }
+
+    /// Whether nothing that was decided waits to be done.
+    pub fn is_idle(&self) -> bool {
+        self.wanted.is_none() && self.lanes.iter().all(Lane::is_idle)
+    }
+
     /// The baselines that a status shows.
     fn baselines(&self) -> Vec<(GuardKey, f64)> {
         let judged = self.engine.seen().judgements.iter();
@@ -201,6 +234,11 @@ impl Mind {
             .filter_map(|(key, judgement)| Some((key.clone(), judgement.baseline?)))
             .collect()
     }
+}
+
+/// The present stage's name.
+fn present(engine: &Engine) -> Option<&str> {
+    engine.plan().stages.get(engine.state().stage?).map(|stage| stage.name.as_str())
 }
 
 /// So much may happen at one moment; more is a loop.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossfade_core::action::Action;
 use crossfade_core::lease::{Answer, Lease, Next, Standing, Times};
 use crossfade_core::meter::Meter;
+use crossfade_core::seen::Authority;
 use crossfade_core::share::{Neighbour, raising_elsewhere};
 use crossfade_core::state::State;
 use crossfade_core::time::Time;
@@ -13,6 +14,7 @@ use crossfade_core::time::Time;
 use std::collections::BTreeSet;
 
 use crate::api::{ApiServer, Call};
+use crate::broken::Broken;
 use crate::database::Database;
 use crate::mind::{Mind, Rights};
 use crate::service::Service;
@@ -49,6 +51,14 @@ pub struct Process {
     pub dead_until: Option<Time>,
     /// Stands still until then.
     pub frozen_until: Time,
+    /// It cannot reach the API server until then.
+    pub cut_until: Time,
+    /// Its watch says nothing new until then.
+    pub unwatched_until: Time,
+    /// Which rule it breaks.
+    pub broken: Option<Broken>,
+    /// When it was asked to end, and for how long it is to be gone.
+    stopping: Option<(Time, Duration)>,
     /// How far its clock is off, in milliseconds, and how far it will be from its next start on.
     offset: i64,
     /// See `offset`.
@@ -61,6 +71,7 @@ pub struct Process {
     /// Its plans, in the order of the world's services.
     pub minds: Vec<Mind>,
     endpoints: Vec<BTreeSet<String>>,
+    names: Vec<String>,
 }
 
 impl Process {
@@ -71,6 +82,10 @@ impl Process {
             born: 0,
             dead_until: Some(now),
             frozen_until: Time::default(),
+            cut_until: Time::default(),
+            unwatched_until: Time::default(),
+            broken: None,
+            stopping: None,
             offset: 0,
             next_offset: 0,
             dies_after: None,
@@ -79,7 +94,18 @@ impl Process {
             beats: Vec::new(),
             minds: Vec::new(),
             endpoints: Vec::new(),
+            names: Vec::new(),
         }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Whether it takes decisions now.
+    pub fn is_deciding(&self, now: Time) -> bool {
+        self.is_alive() && now >= self.frozen_until && self.stopping.is_none()
     }
 
     /// What its clock says.
@@ -101,14 +127,27 @@ impl Process {
     /// Dies, for `span`.
     pub fn die(&mut self, now: Time, span: Duration) {
         self.dead_until = Some(now + span);
-        self.dies_after = None;
+        (self.dies_after, self.stopping) = (None, None);
         self.minds.clear();
         self.beats.clear();
         self.lease_call = None;
     }
 
+    /// Is asked to end, and to be started again after `span`.
+    pub fn stop(&mut self, now: Time, span: Duration) {
+        if self.is_alive() && self.stopping.is_none() {
+            self.stopping = Some((now, span));
+        }
+    }
+
     /// Does what there is to do.
     pub fn work<W: Witness>(&mut self, outside: &mut Outside<'_>, witness: &mut W) {
+        outside.api.cut = outside.now < self.cut_until;
+        self.live(outside, witness);
+        outside.api.cut = false;
+    }
+
+    fn live<W: Witness>(&mut self, outside: &mut Outside<'_>, witness: &mut W) {
         let now = outside.now;
         if now < self.frozen_until {
             return;
@@ -121,6 +160,10 @@ impl Process {
             self.start(outside);
         }
         self.hold_the_lease(outside);
+        if let Some((since, span)) = self.stopping {
+            self.wind_down(outside, since, span);
+            return;
+        }
         self.watch(outside);
         self.sample(outside);
         // What is decided is carried out at once, and its outcome decided on.
@@ -128,6 +171,30 @@ impl Process {
             if !self.round(outside, witness) {
                 break;
             }
+        }
+    }
+
+    /// Nothing is decided any more: what was ordered is written and stored, then the lease is released.
+    fn wind_down(&mut self, outside: &mut Outside<'_>, since: Time, span: Duration) {
+        let now = outside.now;
+        self.work_lanes(outside);
+        if now.since(since) < GRACE && !self.minds.iter().all(Mind::is_idle) {
+            return;
+        }
+        if let Some(release) = self.lease.release() {
+            outside.api.ask_lease(now, &release);
+        }
+        self.die(now, span);
+    }
+
+    fn work_lanes(&mut self, outside: &mut Outside<'_>) {
+        let now = outside.now;
+        let rights = self.rights(now);
+        for mind in &mut self.minds {
+            if let Some(service) = outside.services.get_mut(mind.service) {
+                mind.drive(service, now, rights);
+            }
+            mind.record(outside.api, now, rights);
         }
     }
 
@@ -139,7 +206,10 @@ impl Process {
         let clock = self.clock(now);
         self.lease = Lease::new(format!("replica-{}-{}", self.number, self.born), Times::STANDARD);
         let objects = outside.api.objects.iter().enumerate();
-        self.minds = objects.map(|(service, object)| Mind::new(service, object, clock)).collect();
+        self.minds = objects
+            .map(|(service, object)| Mind::new(self.number, service, object, clock, self.broken))
+            .collect();
+        self.names = outside.services.iter().map(|service| service.name.clone()).collect();
         self.endpoints = outside
             .services
             .iter()
@@ -181,7 +251,7 @@ impl Process {
             if matches!(next, Next::Wait(_)) {
                 break;
             }
-            self.lease_call = Some(outside.api.call(now, |api| api.lease(&next)));
+            self.lease_call = Some(outside.api.ask_lease(now, &next));
         }
         if let Some(call) = self.lease_call.take_if(|call| call.is_over(now)) {
             let sent = self.clock(call.sent);
@@ -192,7 +262,7 @@ impl Process {
     }
 
     fn watch(&mut self, outside: &mut Outside<'_>) {
-        if !outside.api.is_watched(outside.now) {
+        if !outside.api.is_watched(outside.now) || outside.now < self.unwatched_until {
             return;
         }
         let clock = self.clock(outside.now);
@@ -231,17 +301,11 @@ impl Process {
 
     /// Lets lanes and recorders work and plans decide; whether anything was decided.
     fn round<W: Witness>(&mut self, outside: &mut Outside<'_>, witness: &mut W) -> bool {
-        let now = outside.now;
-        let rights = self.rights(now);
-        for mind in &mut self.minds {
-            if let Some(service) = outside.services.get_mut(mind.service) {
-                mind.drive(service, now, rights);
-            }
-            mind.record(outside.api, now, rights);
-        }
+        let clock = self.clock(outside.now);
+        self.work_lanes(outside);
         let mut acted = false;
         for place in 0..self.minds.len() {
-            if self.minds.get(place).is_some_and(|mind| mind.is_due(rights.clock)) {
+            if self.minds.get(place).is_some_and(|mind| mind.is_due(clock)) {
                 acted |= self.decide(place, outside, witness);
                 if self.dead_until.is_some() {
                     return false;
@@ -257,16 +321,24 @@ impl Process {
         let other = self.raising_elsewhere(place);
         let Some(mind) = self.minds.get_mut(place) else { return false };
         mind.engine.set_others_raising(other);
-        let before: Option<State> = W::LOOKS_BACK.then(|| mind.engine.state().clone());
+        // Whoever may do nothing changes nothing.
+        let may = mind.engine.seen().authority != Authority::None;
+        let looks = W::LOOKS_BACK && may && witness.looks_back();
+        let before: Option<State> = looks.then(|| mind.engine.state().clone());
         let actions = mind.decide(clock);
+        let standing = self.lease.standing(clock);
+        let Some(mind) = self.minds.get(place) else { return false };
         let decided = Decided {
             replica: self.number,
             service: mind.service,
             before: before.as_ref(),
             after: &mind.engine,
+            minds: &self.minds,
+            standing,
             actions: &actions,
             api: outside.api,
             services: outside.services,
+            databases: outside.databases,
             now,
             clock,
         };
@@ -298,11 +370,10 @@ impl Process {
         if self.minds.len() < 2 {
             return None;
         }
-        let names: Vec<String> = (0..self.minds.len()).map(|place| place.to_string()).collect();
-        let all = names.iter().zip(&self.minds).zip(&self.endpoints).map(|((plan, mind), databases)| {
+        let all = self.names.iter().zip(&self.minds).zip(&self.endpoints).map(|((plan, mind), databases)| {
             Neighbour { plan, databases, raising: mind.engine.is_raising() }
         });
-        raising_elsewhere(names.get(place)?, self.endpoints.get(place)?, all).map(ToOwned::to_owned)
+        raising_elsewhere(self.names.get(place)?, self.endpoints.get(place)?, all).map(ToOwned::to_owned)
     }
 
     /// Whether it may write everything.
@@ -311,5 +382,7 @@ impl Process {
     }
 }
 
+/// How long an end may take until the lease is released: two steps of the shell's two seconds each.
+const GRACE: Duration = Duration::from_secs(4);
 /// So many rounds may follow one another at one moment; more is a loop.
 const MOST_ROUNDS: u32 = 8;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossfade_core::state::{GuardKey, State, Volatile};
 use crossfade_core::time::Time;
 
-use crate::api::{ApiServer, Call};
+use crate::api::{ApiServer, Call, Status};
 
 /// The first and the longest wait after a failure.
 const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
@@ -16,6 +16,8 @@ const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)
 pub struct Read {
     /// What it remembers.
     pub state: State,
+    /// The present stage, by its name.
+    pub stage: Option<String>,
     /// The baselines in it.
     pub baselines: (Time, Vec<(GuardKey, f64)>),
     version: u64,
@@ -54,6 +56,8 @@ pub struct Wanted<'a> {
     pub taken_over: Option<u64>,
     /// What to store, and its revision.
     pub state: Option<(u64, &'a State)>,
+    /// The present stage's name.
+    pub stage: Option<&'a str>,
     /// The baselines to store with it.
     pub baselines: Vec<(GuardKey, f64)>,
     /// Whether a write that begins now would be over before the claim expires.
@@ -63,6 +67,11 @@ pub struct Wanted<'a> {
 }
 
 impl Recorder {
+    /// The version of the object that it read or wrote last.
+    pub fn version(&self) -> Option<u64> {
+        self.known.map(|(_, version)| version)
+    }
+
     /// Works until it has to wait. `wanted` is `None` while this replica holds no lease.
     pub fn work(
         &mut self,
@@ -96,7 +105,8 @@ impl Recorder {
             (Some(version), Some((revision, state))) if wanted.permitted => {
                 let state = State { volatile: Volatile::default(), ..state.clone() };
                 let baselines = (wanted.clock, wanted.baselines);
-                let call = api.call(now, |api| api.write_status(service, version, state, baselines));
+                let stage = wanted.stage.map(ToOwned::to_owned);
+                let call = api.store(now, service, version, Status { state, stage, baselines });
                 self.work = Some(Work::Write { epoch, revision, call });
             }
             _ => return None,
@@ -148,6 +158,7 @@ fn read(api: &ApiServer, service: usize) -> Read {
     let object = api.objects.get(service);
     Read {
         state: object.and_then(|object| object.status.clone()).unwrap_or_default(),
+        stage: object.and_then(|object| object.stage.clone()),
         baselines: object.map(|object| object.baselines.clone()).unwrap_or_default(),
         version: object.map(|object| object.version).unwrap_or_default(),
     }

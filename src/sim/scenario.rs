@@ -166,10 +166,18 @@ pub enum What {
     CrashAfter { actions: u32, span: Duration },
     /// A replica stands still (a paused machine); its clock goes on.
     Freeze { replica: usize, span: Duration },
+    /// A replica is asked to end, and is started again after `span`.
+    Stop { replica: usize, span: Duration },
+    /// A replica cannot reach the API server, while the others can.
+    Cut { replica: usize, span: Duration },
+    /// A replica's watch of the plans says nothing new, while its calls are answered.
+    Unwatched { replica: usize, span: Duration },
     /// The wall clock of a replica's host steps by so many seconds: its next start sees it.
     ClockStep { replica: usize, seconds: i64 },
     /// Somebody deletes the lease, or takes it for himself.
     LeaseLost { stolen: bool },
+    /// The status remembers so many retreats of the last day, the last step of the last one so long ago.
+    Retreated { service: usize, times: u32, ago: Duration },
     /// The plan in force is replaced.
     Plan { service: usize, plan: Box<Plan> },
     /// `spec.paused`.
@@ -202,6 +210,12 @@ pub enum Hands {
     Lost,
     /// Carried out after three seconds, when nobody waits for the answer any more.
     Late,
+    /// Carried out; the answer comes after a second and a half, and says how it was then.
+    Slow,
+    /// Not carried out, and no answer.
+    Dropped,
+    /// Each call meets one of the others by chance, every other one none.
+    Any,
 }
 
 /// What becomes of calls of the API server.
@@ -216,4 +230,11 @@ pub enum Mode {
     Lost,
     /// Not to be reached.
     Away,
+    /// Writes are carried out after three seconds, when nobody waits for the answer any more; reads are
+    /// not answered.
+    Late,
+    /// Somebody else changes the plans' objects before each write of a status, which conflicts.
+    Conflict,
+    /// Each call meets one of the others by chance, every other one none.
+    Any,
 }

@@ -5,6 +5,7 @@ use crossfade_core::weight::Weight;
 
 use crate::balancer::Balancer;
 use crate::demand::Demand;
+use crate::lane::Order;
 use crate::scenario::{ServiceSetup, Which};
 use crate::side::Side;
 
@@ -23,6 +24,8 @@ pub struct Service {
     pub balancers: Vec<Balancer>,
     /// Writes that land late: when, where, what.
     pub late: Vec<(Time, usize, Weight)>,
+    /// Writes of this step that changed, or confirmed, a weight.
+    pub landed: Vec<Landed>,
     /// Failed requests that will be tried again, by how often they have been already.
     pub(crate) again: Vec<Again>,
     /// The part of the requests of the present step that need a connection for sure.
@@ -32,6 +35,30 @@ pub struct Service {
     pub(crate) given_up: [f64; 2],
     /// What happened in the last step.
     pub flow: Flow,
+}
+
+/// A write that has reached a load balancer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Landed {
+    /// Where.
+    pub instance: usize,
+    /// Its weight before.
+    pub from: Weight,
+    /// Its weight now.
+    pub to: Weight,
+    /// Who wrote it; `None` for one that landed late.
+    pub by: Option<By>,
+}
+
+/// Who wrote a weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct By {
+    /// Which replica.
+    pub replica: usize,
+    /// What was ordered.
+    pub order: Order,
+    /// It was permitted to lower only.
+    pub lowering: bool,
 }
 
 /// Failed requests that will be tried again.
@@ -74,6 +101,7 @@ impl Service {
             sides: [Side::new(setup.legacy), Side::new(setup.kubernetes)],
             balancers: setup.plan.instances().map(|_| Balancer::new(setup.weight, up)).collect(),
             late: Vec::new(),
+            landed: Vec::new(),
             again: vec![Again::default(); retries],
             connecting: 0.0,
             served: [0.0; 2],
@@ -95,12 +123,14 @@ impl Service {
 
     /// Lets late writes land.
     pub fn land(&mut self, now: Time) {
-        let balancers = &mut self.balancers;
+        self.landed.clear();
+        let (balancers, landed) = (&mut self.balancers, &mut self.landed);
         self.late.retain(|(at, instance, weight)| {
             if *at > now {
                 return true;
             }
             if let Some(balancer) = balancers.get_mut(*instance) {
+                landed.push(Landed { instance: *instance, from: balancer.weight(), to: *weight, by: None });
                 balancer.set(*weight);
             }
             false

@@ -8,6 +8,8 @@ use crossfade_core::state::{GuardKey, State};
 use crossfade_core::time::Time;
 
 use crate::api::{ApiServer, Object};
+use crate::broken::Broken;
+use crate::chance::Chance;
 use crate::database::Database;
 use crate::process::{Outside, Process};
 use crate::scenario::{Scenario, ServiceSetup, What};
@@ -56,11 +58,13 @@ impl World {
             let baselines = if setup.standing { baselines.collect() } else { Vec::new() };
             api.objects.push(Object {
                 version,
+                asked: version,
                 plan: setup.plan.clone(),
                 generation: 1,
                 wishes: Wishes::default(),
                 rejected: None,
                 status: setup.standing.then(|| standing(setup, began)),
+                stage: setup.plan.stage_at(setup.weight).map(|index| setup.plan.stages[index].name.clone()),
                 baselines: (began, baselines),
             });
         }
@@ -68,7 +72,10 @@ impl World {
         let mut upcoming: Vec<(Time, usize)> =
             scenario.events.iter().enumerate().map(|(place, event)| (began + event.after, place)).collect();
         upcoming.sort_by(|a, b| b.cmp(a));
-        random.u64(..);
+        api.chance = Chance::new(random.u64(..));
+        for balancer in services.iter_mut().flat_map(|service| &mut service.balancers) {
+            balancer.chance = Chance::new(random.u64(..));
+        }
         Self {
             now: began,
             databases,
@@ -82,6 +89,13 @@ impl World {
             upcoming,
             events: scenario.events.clone(),
         }
+    }
+
+    /// The same world, but for a rule that the operator breaks.
+    #[must_use]
+    pub fn breaking(mut self, broken: Option<Broken>) -> Self {
+        self.processes.iter_mut().for_each(|process| process.broken = broken);
+        self
     }
 
     /// How far the world goes at once.
@@ -110,10 +124,10 @@ impl World {
             return false;
         }
         self.now = self.now + self.step;
-        while let Some((_, place)) = self.upcoming.pop_if(|(at, _)| *at <= self.now) {
+        while let Some((at, place)) = self.upcoming.pop_if(|(at, _)| *at <= self.now) {
             let Some(event) = self.events.get(place) else { continue };
             if let Some((every, last)) = event.every.filter(|(every, _)| !every.is_zero()) {
-                let next = self.now + every;
+                let next = at + every;
                 if next <= self.began + last {
                     let at = self.upcoming.partition_point(|other| *other > (next, place));
                     self.upcoming.insert(at, (next, place));
@@ -122,6 +136,7 @@ impl World {
             let what: What = event.what.clone();
             self.happen(&what);
         }
+        self.api.land(self.now);
         for service in &mut self.services {
             service.land(self.now);
         }

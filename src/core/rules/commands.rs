@@ -50,7 +50,7 @@ fn approve(turn: &mut Turn, value: &str) -> String {
 }
 
 fn rollback(turn: &mut Turn, value: &str) -> String {
-    let target = retreat::target_below(turn.plan, &turn.state, turn.intended());
+    let target = retreat::target_below(turn.plan, turn.state, turn.intended());
     turn.state.rolled_back_by_hand =
         Some(ByHand { target, since: turn.now, reason: after_time(value).to_owned() });
     turn.state.raise = None;
@@ -62,7 +62,7 @@ fn resume(turn: &mut Turn) -> String {
     let back = turn.state.rolled_back_by_hand.take().is_some();
     if halted {
         // What stands on the routes now is brought to the plan's weight step by step.
-        turn.state.joined.clear();
+        turn.leave_all_but(None);
         turn.state.put_backs.clear();
     }
     if halted || back { "the plan goes on once all is clear".into() } else { "nothing was stopped".into() }

@@ -13,37 +13,29 @@ pub fn step(turn: &mut Turn) {
         return;
     }
     for (instance, key) in turn.instances() {
-        if turn.state.joined.contains(key) {
-            leave_if_below(turn, instance, key);
-        }
-        if !turn.state.joined.contains(key) {
+        if !turn.is_joined(instance) || leaves_if_below(turn, instance) {
             join(turn, instance, key);
         }
     }
-    let known = turn.state.joined.len();
-    let seen = turn.seen;
-    let exists = |key: &String| seen.instances.iter().any(|instance| &instance.key == key);
-    turn.state.joined.retain(exists);
-    turn.state.volatile.ours.retain(|key, _| exists(key));
-    if turn.state.joined.len() != known {
-        turn.record();
-    }
+    turn.forget_strangers();
 }
 
 /// One that was away while the others moved, or was given up in a raise, is brought along again.
-fn leave_if_below(turn: &mut Turn, instance: InstanceIndex, key: &str) {
+fn leaves_if_below(turn: &mut Turn, instance: InstanceIndex) -> bool {
     let below = turn.reading(instance).is_some_and(|reading| {
-        let ours = turn.state.volatile.ours.get(key);
+        let ours = turn.ours(instance);
         below(reading.weight, turn.intended())
             && ours.is_none_or(|ours| ours.setting == reading.setting && same(ours.weight, reading.weight))
     });
     let ordered = turn.order(instance).is_some_and(|order| {
         order.weight == turn.intended() && !matches!(order.outcome, Outcome::Failed { .. })
     });
-    if below && !ordered && turn.state.raise.is_none() && turn.pending(instance).is_none() {
-        turn.state.joined.remove(key);
+    let leaves = below && !ordered && turn.state.raise.is_none() && turn.pending(instance).is_none();
+    if leaves {
+        turn.leave(instance);
         turn.record();
     }
+    leaves
 }
 
 fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
@@ -61,8 +53,7 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
         _ => same(reading.weight, intended),
     };
     if arrived {
-        turn.state.joined.insert(key.to_owned());
-        turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+        turn.join(instance, reading);
         turn.record();
         return;
     }
@@ -89,5 +80,5 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
 
 /// Whether an instance may be raised to where the others stand: the record says where that is.
 fn may_rise(turn: &Turn) -> bool {
-    turn.is_recorded() && obstacles::general(turn).is_empty()
+    turn.is_recorded() && obstacles::general(turn).next().is_none()
 }

@@ -37,9 +37,8 @@ pub fn update(turn: &mut Turn) {
         turn.tell(reason, message);
     }
     let configured = |key: &GuardKey| seen.judgements.iter().any(|(known, _)| known == key);
-    let before = turn.state.guards.len();
-    turn.state.guards.retain(|key, _| configured(key));
-    if turn.state.guards.len() != before {
+    if !turn.state.guards.keys().all(configured) {
+        turn.state.guards.retain(|key, _| configured(key));
         turn.record();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::guard::{Level, Unknown};
+use crate::guard::Unknown;
 use crate::plan::InstanceIndex;
 use crate::route::Outcome;
 use crate::seen::Authority;
@@ -49,67 +49,65 @@ pub enum Obstacle {
 }
 
 /// Everything that keeps the weight from rising, the gravest first.
-pub fn all(turn: &Turn) -> Vec<Obstacle> {
-    let mut found = general(turn);
-    found.extend(routes(turn));
-    found
+pub fn all(turn: &Turn) -> impl Iterator<Item = Obstacle> {
+    general(turn).chain(routes(turn))
 }
 
 /// The obstacles that lie outside the routes; an instance that lags behind may rise without them.
-pub fn general(turn: &Turn) -> Vec<Obstacle> {
-    let (state, seen, plan) = (&turn.state, turn.seen, turn.plan);
-    let mut found = Vec::new();
-    let mut add = |is: bool, obstacle: Obstacle| {
-        if is {
-            found.push(obstacle);
+pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
+    let (state, seen, plan) = (&*turn.state, turn.seen, turn.plan);
+    let when = |is: bool, obstacle: Obstacle| is.then_some(obstacle);
+    let first = [
+        when(seen.authority != Authority::Holder, Obstacle::NotLeader),
+        when(state.retreat.as_ref().is_some_and(|retreat| !retreat.arrived), Obstacle::Retreating),
+    ];
+    let guards = seen.judgements.iter().enumerate().filter_map(move |(place, (key, judgement))| {
+        if state.is_tripped(key) {
+            Some(Obstacle::Tripped(place))
+        } else {
+            judgement.unknown.is_some().then_some(Obstacle::Unknown(place))
         }
-    };
-    add(seen.authority != Authority::Holder, Obstacle::NotLeader);
-    add(state.retreat.as_ref().is_some_and(|retreat| !retreat.arrived), Obstacle::Retreating);
-    for (place, (key, judgement)) in seen.judgements.iter().enumerate() {
-        let tripped = state.guards.get(key).is_some_and(|guard| guard.level != Level::Clear);
-        add(tripped, Obstacle::Tripped(place));
-        add(judgement.unknown.is_some() && !tripped, Obstacle::Unknown(place));
-    }
-    add(state.halt.is_some(), Obstacle::Halted);
-    add(state.rolled_back_by_hand.is_some(), Obstacle::RolledBackByHand);
-    add(seen.rejected.is_some(), Obstacle::Rejected);
-    add(seen.wishes.hold.is_some(), Obstacle::Held);
-    add(plan.paused, Obstacle::PausedBySpec);
-    if let Some(until) = state.cooldown_until.filter(|until| *until > turn.now) {
-        add(true, Obstacle::Cooldown(until));
-    }
-    add(!state.volatile.settled, Obstacle::ReadingRoutes);
-    let furthest = plan.stages.get(plan.furthest()).map(|stage| stage.weight);
-    let above = furthest.is_some_and(|furthest| turn.intended() > furthest);
-    add(above || state.stage > Some(plan.furthest()), Obstacle::TargetLowered);
-    add(seen.others_raising.is_some(), Obstacle::AnotherRaising);
-    found
+    });
+    let furthest = plan.furthest();
+    let above = plan.stages.get(furthest).is_some_and(|stage| turn.intended() > stage.weight);
+    let others = [
+        when(state.halt.is_some(), Obstacle::Halted),
+        when(state.rolled_back_by_hand.is_some(), Obstacle::RolledBackByHand),
+        when(seen.rejected.is_some(), Obstacle::Rejected),
+        when(seen.wishes.hold.is_some(), Obstacle::Held),
+        when(plan.paused, Obstacle::PausedBySpec),
+        state.cooldown_until.filter(|until| *until > turn.now).map(Obstacle::Cooldown),
+        when(!state.volatile.settled, Obstacle::ReadingRoutes),
+        when(above || state.stage > Some(furthest), Obstacle::TargetLowered),
+        when(seen.others_raising.is_some(), Obstacle::AnotherRaising),
+    ];
+    first.into_iter().flatten().chain(guards).chain(others.into_iter().flatten())
 }
 
 /// The obstacles on the routes.
-pub fn routes(turn: &Turn) -> Vec<Obstacle> {
-    let mut found = Vec::new();
-    for (instance, key) in turn.instances() {
+pub fn routes(turn: &Turn) -> impl Iterator<Item = Obstacle> {
+    (0..turn.seen.instances.len()).filter_map(|instance| {
         if turn.reading(instance).is_none() {
-            found.push(Obstacle::RouteFailing(instance));
-        } else if !turn.state.joined.contains(key) || !in_sync(turn, instance, key) {
-            found.push(Obstacle::OutOfSync(instance));
+            Some(Obstacle::RouteFailing(instance))
+        } else if !turn.is_joined(instance) || !in_sync(turn, instance) {
+            Some(Obstacle::OutOfSync(instance))
+        } else {
+            None
         }
-    }
-    found
+    })
 }
 
 /// Whether an instance was read as this plan last set it, at the weight that is intended.
-pub fn in_sync(turn: &Turn, instance: InstanceIndex, key: &str) -> bool {
+pub fn in_sync(turn: &Turn, instance: InstanceIndex) -> bool {
     let Some(reading) = turn.reading(instance) else { return false };
     let Some(intended) = turn.state.intended else { return false };
-    let ours = turn.state.volatile.ours.get(key);
-    let stands = ours.is_some_and(|ours| ours.setting == reading.setting);
-    let asked = turn.order(instance).map_or(same(reading.weight, intended), |order| {
+    let ours = turn.ours(instance).filter(|ours| ours.setting == reading.setting);
+    let Some(ours) = ours else { return false };
+    // Without an order it is what was found at the plan's weight; servers may have gone since.
+    let asked = turn.order(instance).map_or(same(ours.weight, intended), |order| {
         order.weight == intended && matches!(order.outcome, Outcome::Done(_))
     });
-    stands && asked && turn.written(instance).is_none()
+    asked && turn.written(instance).is_none()
 }
 
 /// Whether an unknown is long enough, or of a kind, to pause the plan.

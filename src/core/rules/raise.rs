@@ -22,7 +22,7 @@ pub fn step(turn: &mut Turn) {
 
 /// A recorded raise is written once its record is stored, if R1 still holds then.
 fn start(turn: &mut Turn, raise: Raise) {
-    if !obstacles::all(turn).is_empty() {
+    if obstacles::all(turn).next().is_some() {
         turn.state.raise = None;
         turn.record();
         return;
@@ -34,7 +34,7 @@ fn start(turn: &mut Turn, raise: Raise) {
 
 /// A written raise is done when every instance was read back at its weight.
 fn confirm(turn: &mut Turn, raise: Raise) {
-    if !turn.state.volatile.raise_in_doubt && obstacles::routes(turn).is_empty() {
+    if !turn.state.volatile.raise_in_doubt && obstacles::routes(turn).next().is_none() {
         turn.state.raise = None;
         turn.state.intended = Some(raise.from);
         turn.move_to(raise.to, Reason::Raising);
@@ -46,20 +46,19 @@ fn confirm(turn: &mut Turn, raise: Raise) {
 /// against it that will not clear by looking longer.
 pub fn settle_doubt(turn: &mut Turn) {
     let Some(raise) = turn.state.raise.filter(|_| turn.state.volatile.raise_in_doubt) else { return };
-    let against = obstacles::general(turn);
-    let only_looking = |obstacle: &Obstacle| {
+    let only_looking = |obstacle: Obstacle| {
         matches!(obstacle, Obstacle::Unknown(_) | Obstacle::AnotherRaising | Obstacle::ReadingRoutes)
     };
-    if against.is_empty() {
+    if obstacles::general(turn).next().is_none() {
         turn.state.volatile.raise_in_doubt = false;
-    } else if !against.iter().all(only_looking) {
+    } else if !obstacles::general(turn).all(only_looking) {
         step_back_to(turn, raise.from, Reason::Raising);
     }
 }
 
 fn begin(turn: &mut Turn) {
     if let Some(next) = next_stage(turn) {
-        if !obstacles::all(turn).is_empty()
+        if obstacles::all(turn).next().is_some()
             || next > turn.plan.furthest()
             || !commands::is_approved(turn, next)
         {
@@ -70,7 +69,7 @@ fn begin(turn: &mut Turn) {
     let Some(stage) = present(turn) else { return };
     let (goal, ramp) = (stage.weight, stage.ramp);
     let from = turn.intended();
-    if from >= goal || !obstacles::all(turn).is_empty() {
+    if from >= goal || obstacles::all(turn).next().is_some() {
         return;
     }
     let mut to = goal;

@@ -36,7 +36,7 @@ fn begin(turn: &mut Turn) {
     if weight == Weight::ZERO {
         return;
     }
-    let target = target_below(turn.plan, &turn.state, weight);
+    let target = target_below(turn.plan, turn.state, weight);
     let now = turn.now;
     turn.state.retreats.retain(|began| now.since(*began) < DAY);
     turn.state.retreats.push_back(now);
@@ -59,9 +59,9 @@ fn begin(turn: &mut Turn) {
 /// A raise that was read back nowhere has not happened: what goes down goes from where it began.
 fn forget_unseen_raise(turn: &mut Turn) {
     let Some(raise) = turn.state.raise.filter(|raise| raise.to == turn.intended()) else { return };
-    let seen_higher = turn.seen.instances.iter().any(|seen| {
-        let joined = turn.state.joined.contains(&seen.key);
-        joined && seen.reading.as_ref().is_some_and(|(_, reading)| above(reading.weight, raise.from))
+    let seen_higher = turn.seen.instances.iter().enumerate().any(|(instance, seen)| {
+        let stands = seen.reading.as_ref().map(|(_, reading)| reading.weight);
+        turn.is_joined(instance) && stands.is_some_and(|stands| above(stands, raise.from))
     });
     if !seen_higher {
         turn.state.intended = Some(raise.from);
@@ -70,13 +70,13 @@ fn forget_unseen_raise(turn: &mut Turn) {
 }
 
 fn go_on(turn: &mut Turn, mut retreat: Retreat) {
-    if !tripped(turn, &retreat.guard) || !is_known(turn, &retreat.guard) {
+    if !turn.state.is_tripped(&retreat.guard) || !is_known(turn, &retreat.guard) {
         if let Some(guard) = breached(turn) {
             // Another guard carries the same retreat on.
             retreat.guard = guard;
             turn.state.retreat = Some(retreat.clone());
             turn.record();
-        } else if tripped(turn, &retreat.guard) {
+        } else if turn.state.is_tripped(&retreat.guard) {
             return;
         } else {
             turn.state.retreat = None;
@@ -96,7 +96,7 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
     if weight > Weight::ZERO
         && let Some(guard) = breached_anew(turn)
     {
-        let target = target_below(turn.plan, &turn.state, weight);
+        let target = target_below(turn.plan, turn.state, weight);
         turn.tell(
             Reason::GuardRollback,
             format!("still over the threshold at {weight} %: on towards {target} %"),
@@ -106,10 +106,6 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
     }
 }
 
-fn tripped(turn: &Turn, key: &GuardKey) -> bool {
-    turn.state.guards.get(key).is_some_and(|guard| guard.level != Level::Clear)
-}
-
 fn is_known(turn: &Turn, key: &GuardKey) -> bool {
     let judged = turn.seen.judgements.iter().find(|(known, _)| known == key);
     judged.is_some_and(|(_, judgement)| !judgement.is_blind())
@@ -117,6 +113,9 @@ fn is_known(turn: &Turn, key: &GuardKey) -> bool {
 
 /// The first guard at its rollback level whose data is fresh.
 fn breached(turn: &Turn) -> Option<GuardKey> {
+    if turn.state.guards.values().all(|guard| guard.level != Level::Rollback) {
+        return None;
+    }
     let at_rollback =
         |key: &GuardKey| turn.state.guards.get(key).is_some_and(|guard| guard.level == Level::Rollback);
     let fresh = turn.seen.judgements.iter().filter(|(_, judgement)| !judgement.is_blind());

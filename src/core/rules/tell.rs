@@ -25,8 +25,10 @@ pub fn changes(turn: &mut Turn) {
 
 /// What is waited for, and what was read, ends at a known time: then the question is asked again.
 fn wake(turn: &mut Turn, causes: &[Cause]) {
-    for at in causes.iter().filter_map(|cause| cause.until(turn)).collect::<Vec<_>>() {
-        turn.wake(at);
+    for cause in causes {
+        if let Some(at) = cause.until(turn) {
+            turn.wake(at);
+        }
     }
     let just_after = ROUTE_STALE + Duration::from_millis(1);
     for (at, _) in turn.seen.instances.iter().filter_map(|seen| seen.reading.as_ref()) {

@@ -2,22 +2,26 @@
 //! is told in its label and its legend, so that the page is of use before the script draws.
 
 use crate::report::wording::{figure, measure};
-use crate::report::{Chart, Run, Series, data, escape};
+use crate::report::{Chart, Clock, Run, Series, data, escape};
 
 /// How many signs there are to tell curves apart; the style sheet's and the script's are the same.
 const SIGNS: usize = 6;
 
 /// The rows of charts, in the order in which the first run has them.
-pub fn write(out: &mut String, runs: &[Run]) {
+pub fn write(out: &mut String, clock: Clock, runs: &[Run]) {
     let ids = ids(runs);
     if ids.is_empty() {
         return;
     }
     *out += &format!("<section class=\"charts columns-{}\">\n", runs.len().min(2));
     *out += "<noscript><p>The charts need JavaScript. Their figures are below, and so are the tables.</p></noscript>\n";
-    *out += concat!(
-        "<p class=\"help\">Drag over a chart to zoom all of them, double-click to see all again. ",
-        "<button type=\"button\" id=\"reset\" hidden>See all</button></p>\n"
+    *out += &format!(
+        "<p class=\"help\">{} <span class=\"hands\">Drag over a chart to zoom all of them, double-click to see \
+         all again. <button type=\"button\" id=\"reset\" hidden>See all</button></span></p>\n",
+        match clock {
+            Clock::SinceBegin => "Times count from the start.",
+            Clock::Unix => "Times are in UTC.",
+        }
     );
     for id in ids {
         row(out, runs, id);

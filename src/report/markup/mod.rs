@@ -10,23 +10,29 @@ use ring::digest::{SHA256, digest};
 use super::{Fact, Page, Run, Verdict, data, escape, thin};
 
 /// The chart library: its origin and licence stand beside it.
-pub const UPLOT_SCRIPT: &str = include_str!("../assets/uplot.min.js");
+pub(super) const UPLOT_SCRIPT: &str = include_str!("../assets/uplot.min.js");
 /// The chart library's style.
-pub const UPLOT_STYLE: &str = include_str!("../assets/uplot.min.css");
+pub(super) const UPLOT_STYLE: &str = include_str!("../assets/uplot.min.css");
 /// The chart library's licence, which goes with each copy.
-pub const UPLOT_LICENSE: &str = include_str!("../assets/uplot.LICENSE");
-const SCRIPT: &str = include_str!("../assets/page.js");
-const STYLE: &str = include_str!("../assets/page.css");
+pub(super) const UPLOT_LICENSE: &str = include_str!("../assets/uplot.LICENSE");
+/// What the scripts share, what they draw, and the page's own, in this order.
+const SCRIPTS: [&str; 3] = [
+    include_str!("../assets/shared.js"),
+    include_str!("../assets/draw.js"),
+    include_str!("../assets/page.js"),
+];
+pub(super) const STYLE: &str = include_str!("../assets/page.css");
 
 /// The page as one HTML document. Runs with more than [`thin::POINTS`] times are thinned.
 #[must_use]
 pub fn render(page: &Page) -> String {
     let runs: Vec<Run> = page.runs.iter().map(|run| thin::thin(run, thin::POINTS)).collect();
-    let scripts = [UPLOT_SCRIPT, SCRIPT];
+    let [shared, draw, act] = SCRIPTS;
+    let scripts = [UPLOT_SCRIPT, shared, draw, act];
     let styles = [UPLOT_STYLE, STYLE];
     let mut out = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     out +=
-        &format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", policy(scripts, styles));
+        &format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", policy(&scripts, &styles));
     out += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
     out += "<meta name=\"color-scheme\" content=\"light dark\">\n";
     out += &format!("<title>{}</title>\n", escape::html(&page.title));
@@ -36,7 +42,7 @@ pub fn render(page: &Page) -> String {
     out += "</head>\n<body>\n";
     head(&mut out, page);
     out += "<main>\n";
-    charts::write(&mut out, &runs);
+    charts::write(&mut out, page.clock, &runs);
     tables::write(&mut out, page);
     notes(&mut out, page);
     out += "</main>\n";
@@ -53,8 +59,9 @@ pub fn render(page: &Page) -> String {
 
 /// Nothing may be loaded, and only what we wrote may run: should a name ever get past the escaping,
 /// the browser still does not run it.
-fn policy(scripts: [&str; 2], styles: [&str; 2]) -> String {
-    let sources = |texts: [&str; 2]| texts.map(|text| format!("'sha256-{}'", sha256(text))).join(" ");
+fn policy(scripts: &[&str], styles: &[&str]) -> String {
+    let source = |text: &&str| format!("'sha256-{}'", sha256(text));
+    let sources = |texts: &[&str]| texts.iter().map(source).collect::<Vec<_>>().join(" ");
     format!(
         "default-src 'none'; script-src {}; style-src {}; base-uri 'none'; form-action 'none'",
         sources(scripts),
@@ -63,7 +70,7 @@ fn policy(scripts: [&str; 2], styles: [&str; 2]) -> String {
 }
 
 /// The SHA-256 of a text in base64, as a content security policy names it.
-pub fn sha256(text: &str) -> String {
+pub(super) fn sha256(text: &str) -> String {
     BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes()))
 }
 

@@ -65,6 +65,14 @@ fn a_relative_test_looks_at_means_of_a_second_however_fast_samples_come() {
 }
 
 #[test]
+fn after_a_time_without_samples_a_relative_test_counts_anew() {
+    let mut sampled = sampled(relative_guard(), millis(100));
+    sampled.quiet(millis(100), 100.0, minutes(16));
+    sampled.now = sampled.now + minutes(5);
+    assert_eq!(sampled.trips_on(millis(100), 900.0, 60, pauses), Some(30));
+}
+
+#[test]
 fn five_per_second_and_one_batch_of_thirty_is_nothing() {
     let mut sampled = sampled(relative_guard(), seconds(1));
     sampled.quiet(seconds(1), 5.0, minutes(16));
