@@ -163,7 +163,8 @@ impl Database {
             counted: answered / seconds,
             refused: refused / seconds,
         };
-        if all > 0.0 { (failed / all).min(1.0) } else { 0.0 }
+        // Whoever comes last finds the queue full.
+        if came > 0.0 { (failed / came).min(1.0) } else { 0.0 }
     }
 
     /// Whether a monitor is told counters now.
