@@ -181,10 +181,10 @@ fn data_that_is_unknown_pauses_after_a_minute_and_a_database_that_is_down_at_onc
     let stale = |since: Time| standing_at(50).unknown(&rate(), Unknown::Stale { since });
     let young = stale(ago(seconds(59)));
     assert_ne!(report(&young).phase, Phase::Paused);
-    assert_eq!(conditions(&young)[3], false);
+    assert!(!conditions(&young)[3]);
     let old = stale(ago(seconds(60)));
     assert_eq!(report(&old).phase, Phase::Paused);
-    assert_eq!(conditions(&old)[1], true);
+    assert!(conditions(&old)[1]);
     let down = standing_at(50).unknown(&rate(), Unknown::Down { since: NOW, error: "refused".into() });
     assert_eq!(report(&down).phase, Phase::Paused);
     assert_eq!(report(&down).blocked_by[0].reason, Reason::DatabaseDown);
