@@ -59,8 +59,9 @@ lint: ## clippy, nothing allowed
 
 unit: ## the core and the library: nothing but Rust
 	@$(call say,the core and the library)
-	$(CARGO) test --locked --workspace --lib --bins --examples
-	$(CARGO) test --locked --workspace --doc
+	$(CARGO) test --locked --package crossfade-core --package crossfade-sim
+	$(CARGO) test --locked --lib --bins --examples
+	$(CARGO) test --locked --doc
 
 adapters: ## against real HAProxy and MariaDB
 	@$(call say,adapters on the real programs)

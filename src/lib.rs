@@ -6,8 +6,10 @@
 pub use crossfade_core as core;
 
 pub mod api;
+pub mod backtest;
 pub mod cli;
 pub mod control;
 pub mod probe;
+pub mod report;
 pub mod route;
 pub mod serve;

@@ -40,6 +40,9 @@ enum Command {
         #[arg(long, default_value_t)]
         service_account: Account,
     },
+    /// Replays recorded connection rates through a plan's guards: when it would have paused or
+    /// retreated, how many false alarms a week, and which thresholds would have given none.
+    Backtest(cli::backtest::Args),
 }
 
 #[tokio::main]
@@ -65,6 +68,15 @@ async fn run() -> anyhow::Result<ExitCode> {
         Command::Rbac { file, service_account } => {
             let rights = cli::rbac::rbac(&read(&file)?, &service_account);
             print(&rights.with_context(|| format!("read {}", file.display()))?)
+        }
+        Command::Backtest(args) => {
+            let verdict = cli::backtest::backtest(&args, &read(&args.plan)?, cli::backtest::now()).await?;
+            for warning in &verdict.warnings {
+                eprintln!("Prometheus warns: {warning}");
+            }
+            print(&verdict.text)?;
+            let wrong = args.strict && !verdict.right;
+            Ok(if wrong { ExitCode::from(cli::backtest::NOT_RIGHT) } else { ExitCode::SUCCESS })
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The command lines: `crossfade check`, `crossfade rbac` and `kubectl crossfade`. They say what is
+//! The command lines: `crossfade check`, `crossfade rbac`, `crossfade backtest` and `kubectl crossfade`. They say what is
 //! so and pass on what a person wants; they decide nothing.
 #![allow(clippy::format_push_string)] // short texts for people, put together once
 
 pub mod act;
+pub mod backtest;
 pub mod check;
 pub mod kubectl;
 pub mod rbac;

@@ -54,10 +54,21 @@ pub(crate) fn decide_in_place(
     }
     join::step(&mut turn);
     if seen.authority == Authority::Holder {
-        soak::count(&mut turn);
-        raise::step(&mut turn);
+        advance(&mut turn);
     }
     converge::write(&mut turn);
     tell::changes(&mut turn);
     turn.end()
+}
+
+/// Counts the soak and goes on, as often as that leads somewhere: a stage may have nothing to wait for.
+fn advance(turn: &mut Turn) {
+    for _ in 0..=turn.plan.stages.len() {
+        let before = (turn.state.stage, turn.state.raise);
+        soak::count(turn);
+        raise::step(turn);
+        if turn.state.raise.is_some() || (turn.state.stage, turn.state.raise) == before {
+            return;
+        }
+    }
 }

@@ -123,7 +123,6 @@ impl Engine {
             }
         }
         self.levels = self.read_levels();
-        self.revision += 1;
         self.stored = self.revision;
         self.seen.recorded = true;
         self.again = Some(now);

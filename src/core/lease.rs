@@ -12,6 +12,8 @@ use std::time::Duration;
 use crate::time::Time;
 
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod tests;
 
 /// The lease's spans.

@@ -242,3 +242,13 @@ fn standing(state: &State, seen: &Seen) -> Vec<Standing> {
 pub fn same(one: Weight, other: Weight) -> bool {
     one.distance(other) <= SAME
 }
+
+/// Whether a weight is above another by more than a load balancer's rounding.
+pub fn above(one: Weight, other: Weight) -> bool {
+    one > other.plus(SAME)
+}
+
+/// Whether a weight is below another by more than a load balancer's rounding.
+pub fn below(one: Weight, other: Weight) -> bool {
+    above(other, one)
+}

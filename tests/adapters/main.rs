@@ -1,7 +1,11 @@
-//! The sources and the routes, each against the real program.
+//! The sources, the routes and the report, each against the real program, and the commands that stand
+//! on them.
 
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod backtest;
 mod haproxy;
 mod mysql;
+mod page;
+mod prometheus;

@@ -9,4 +9,5 @@ pub mod load;
 pub mod mariadb;
 pub mod operator;
 pub mod pool;
+pub mod prometheus;
 pub mod world;

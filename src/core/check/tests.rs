@@ -133,3 +133,56 @@ fn windows_fit_the_samples_that_are_kept_and_taken() {
         assert_eq!(found, [field].into(), "{lasting} of {within}");
     }
 }
+
+#[test]
+fn what_stands_exactly_at_a_bound_is_accepted() {
+    let edits: &[fn(&mut Plan)] = &[
+        |plan| plan.stages[1].soak = Duration::from_hours(2160),
+        |plan| plan.stages[1].weight = plan.stages[0].weight,
+        |plan| plan.stages[0].ramp = Some(Ramp { step: Weight::FULL, every: Duration::from_hours(24) }),
+        |plan| plan.databases[0].every = Duration::from_millis(100),
+        |plan| plan.databases[0].every = Duration::from_secs(3),
+        |plan| plan.rollback.every = Duration::from_mins(10),
+    ];
+    for (place, edit) in edits.iter().enumerate() {
+        let mut right = plan();
+        right.databases[0].guards.truncate(1);
+        edit(&mut right);
+        assert_eq!(check(&right), [], "edit {place}");
+    }
+    let mut longest = with_guard(Test::Above(99.9), Test::Above(99.9), Test::Below(0.0));
+    longest.databases[0].guards[0].pause = vec![condition(Test::Above(99.9), 3, 600)];
+    assert_eq!(check(&longest), []);
+}
+
+#[test]
+fn every_threshold_that_looks_the_wrong_way_is_refused_and_each_other_is_not() {
+    let up = [
+        Test::Above(70.0),
+        Test::AboveBaseline(1.5),
+        Test::Trend(12.0),
+        Test::FullWithin(Duration::from_mins(1)),
+        Test::Failures { percent: 1.0, per_second: 0.0 },
+    ];
+    let down = [Test::Below(60.0), Test::BelowBaseline(1.2), Test::FailuresBelow { percent: 0.5 }];
+    let path = |part: &str| format!("spec.databases[0].guards[ConnectionsOfMax].{part}");
+    for test in up {
+        assert!(!fields(&with_guard(test, Test::Above(85.0), Test::Below(0.0))).contains(&path("pause")));
+        let wrong = fields(&with_guard(Test::Above(70.0), Test::Above(85.0), test));
+        assert!(wrong.contains(&path("resume")), "{test:?}");
+    }
+    for test in down {
+        let right = fields(&with_guard(Test::Above(70.0), Test::Above(85.0), test));
+        assert!(!right.contains(&path("resume")), "{test:?}");
+        let wrong = fields(&with_guard(test, Test::Above(85.0), Test::Below(0.0)));
+        assert!(wrong.contains(&path("pause")), "{test:?}");
+    }
+    let negative = Test::Failures { percent: 1.0, per_second: -1.0 };
+    assert!(fields(&with_guard(negative, Test::Above(85.0), Test::Below(0.0))).contains(&path("pause")));
+}
+
+#[test]
+fn a_problem_is_told_with_field_reason_and_remedy() {
+    let problem = super::Problem::new("spec.paused", "is no boolean", "write true or false");
+    assert_eq!(problem.to_string(), "spec.paused: is no boolean; write true or false");
+}

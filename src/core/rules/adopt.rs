@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use crate::reason::Reason;
 use crate::seen::Authority;
-use crate::turn::{Turn, same};
-use crate::weight::Weight;
+use crate::turn::{Turn, above, below, same};
 
 /// Adopts or compares, once all that can be read has been read.
 pub fn settle(turn: &mut Turn) {
@@ -58,9 +57,8 @@ fn compare(turn: &mut Turn) {
     let (lowest, highest) = (weights().min(), weights().max());
     if let Some(raise) = turn.state.raise {
         // Something that stands below where it began was lowered by somebody: there is no raise.
-        let above = |weight: Weight| weight > raise.from && !same(weight, raise.from);
-        let below = |weight: Weight| weight < raise.from && !same(weight, raise.from);
-        let begun = highest.is_some_and(above) && !lowest.is_some_and(below);
+        let begun = highest.is_some_and(|highest| above(highest, raise.from))
+            && !lowest.is_some_and(|lowest| below(lowest, raise.from));
         // Begun: it is completed if R1 holds, else what stands higher is taken back step by step.
         turn.state.intended = Some(if begun { raise.to } else { raise.from });
         if !begun {
@@ -80,7 +78,7 @@ fn compare(turn: &mut Turn) {
         }
     }
     let intended = turn.intended();
-    if let Some(lowest) = lowest.filter(|lowest| *lowest < intended && !same(*lowest, intended)) {
+    if let Some(lowest) = lowest.filter(|lowest| below(*lowest, intended)) {
         turn.move_to(lowest, Reason::Adopted);
         turn.fall_back_to_stage();
         turn.tell(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::plan::InstanceIndex;
 use crate::route::{Outcome, Purpose};
 use crate::rules::{last_holder, obstacles};
-use crate::turn::{Turn, same};
+use crate::turn::{Turn, above, same};
 use crate::weight::Weight;
 
 /// How long after a failed write the same is tried again.
@@ -69,5 +69,5 @@ fn steps_back(turn: &Turn) -> bool {
 
 fn stands_above(turn: &Turn, instance: InstanceIndex) -> bool {
     let intended = turn.intended();
-    last_read(turn, instance).is_some_and(|stands| stands > intended && !same(stands, intended))
+    last_read(turn, instance).is_some_and(|stands| above(stands, intended))
 }

@@ -5,7 +5,7 @@ use crate::plan::InstanceIndex;
 use crate::reason::Reason;
 use crate::route::{Outcome, Purpose};
 use crate::rules::{last_holder, obstacles};
-use crate::turn::{Turn, same};
+use crate::turn::{Turn, below, same};
 
 /// Brings every joining instance a step nearer.
 pub fn step(turn: &mut Turn) {
@@ -24,8 +24,7 @@ pub fn step(turn: &mut Turn) {
 fn leaves_if_below(turn: &mut Turn, instance: InstanceIndex) -> bool {
     let below = turn.reading(instance).is_some_and(|reading| {
         let ours = turn.ours(instance);
-        reading.weight < turn.intended()
-            && !same(reading.weight, turn.intended())
+        below(reading.weight, turn.intended())
             && ours.is_none_or(|ours| ours.setting == reading.setting && same(ours.weight, reading.weight))
     });
     let ordered = turn.order(instance).is_some_and(|order| {

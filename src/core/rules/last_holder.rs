@@ -4,7 +4,7 @@
 use crate::reason::Reason;
 use crate::rules::drift;
 use crate::seen::Authority;
-use crate::turn::{Turn, same};
+use crate::turn::{Turn, below};
 
 /// Whether this replica may lower a weight now: the last holder only as a part of a guard's retreat.
 pub fn may_lower(turn: &Turn) -> bool {
@@ -23,9 +23,7 @@ pub fn notice_falls(turn: &mut Turn) {
         }
         let Some(reading) = turn.reading(instance) else { continue };
         let Some(ours) = turn.ours(instance) else { continue };
-        let fell = reading.setting != ours.setting
-            && reading.weight < ours.weight
-            && !same(reading.weight, ours.weight);
+        let fell = reading.setting != ours.setting && below(reading.weight, ours.weight);
         if fell && reading.weight < turn.intended() {
             turn.move_to(reading.weight, Reason::Adopted);
             turn.fall_back_to_stage();

@@ -101,11 +101,13 @@ pub fn routes(turn: &Turn) -> impl Iterator<Item = Obstacle> {
 pub fn in_sync(turn: &Turn, instance: InstanceIndex) -> bool {
     let Some(reading) = turn.reading(instance) else { return false };
     let Some(intended) = turn.state.intended else { return false };
-    let stands = turn.ours(instance).is_some_and(|ours| ours.setting == reading.setting);
-    let asked = turn.order(instance).map_or(same(reading.weight, intended), |order| {
+    let ours = turn.ours(instance).filter(|ours| ours.setting == reading.setting);
+    let Some(ours) = ours else { return false };
+    // Without an order it is what was found at the plan's weight; servers may have gone since.
+    let asked = turn.order(instance).map_or(same(ours.weight, intended), |order| {
         order.weight == intended && matches!(order.outcome, Outcome::Done(_))
     });
-    stands && asked && turn.written(instance).is_none()
+    asked && turn.written(instance).is_none()
 }
 
 /// Whether an unknown is long enough, or of a kind, to pause the plan.

@@ -10,7 +10,7 @@ use crate::plan::{Plan, RollbackTo};
 use crate::reason::Reason;
 use crate::rules::commands;
 use crate::state::{GuardKey, Retreat, State};
-use crate::turn::{Turn, same};
+use crate::turn::{Turn, above};
 use crate::weight::Weight;
 
 /// How long a retreat counts for the next one's cooldown, and the longest cooldown.
@@ -59,9 +59,9 @@ fn begin(turn: &mut Turn) {
 /// A raise that was read back nowhere has not happened: what goes down goes from where it began.
 fn forget_unseen_raise(turn: &mut Turn) {
     let Some(raise) = turn.state.raise.filter(|raise| raise.to == turn.intended()) else { return };
-    let higher = |weight: Weight| weight > raise.from && !same(weight, raise.from);
     let seen_higher = turn.seen.instances.iter().enumerate().any(|(instance, seen)| {
-        turn.is_joined(instance) && seen.reading.as_ref().is_some_and(|(_, reading)| higher(reading.weight))
+        let joined = turn.is_joined(instance);
+        joined && seen.reading.as_ref().is_some_and(|(_, reading)| above(reading.weight, raise.from))
     });
     if !seen_higher {
         turn.state.intended = Some(raise.from);

@@ -3,6 +3,7 @@
 
 mod balancer;
 mod build;
+mod engine;
 mod incidents;
 mod laws;
 mod normal;
@@ -14,6 +15,7 @@ mod r5_r6_unknown_and_full;
 mod r7_no_oscillation;
 mod r8_record_then_raise_retreat_then_record;
 mod reference;
+mod restart;
 mod same;
 mod sampled;
 mod samples;

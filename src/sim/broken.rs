@@ -1,0 +1,260 @@
+//! The engine, and the switch that breaks one of its rules: a law that does not see a broken rule is no
+//! law. Off, the engine is what it is; no rule is ever broken in the core.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use crossfade_core::action::Action;
+use crossfade_core::engine;
+use crossfade_core::lease::Standing;
+use crossfade_core::meter::{Observation, Reading, Sample};
+use crossfade_core::plan::Plan;
+use crossfade_core::reason::Reason;
+use crossfade_core::report::Report;
+use crossfade_core::route::Purpose;
+use crossfade_core::seen::{Authority, Wishes};
+use crossfade_core::state::State;
+use crossfade_core::time::Time;
+use crossfade_core::weight::Weight;
+
+use crate::laws::Rule;
+
+/// Which rule is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// Raises although a person holds or pauses the plan, or its spec is not accepted.
+    R1,
+    /// The writes of a retreat wait for its record.
+    R2,
+    /// The last sample of a silent database is shown as a new one again and again.
+    R5,
+    /// Nobody says that a database is full.
+    R6,
+    /// A retreat falls all at once.
+    R7,
+    /// What is to be recorded counts as recorded at once.
+    R8,
+    /// A retreat is not recorded.
+    R8Retreat,
+    /// Nobody says that another plan raises.
+    R11,
+    /// Whoever has held the lease once goes on writing.
+    R12,
+    /// The status does not say what is waited for.
+    R13,
+}
+
+impl Broken {
+    /// Every one.
+    pub const ALL: [Self; 10] = [
+        Self::R1,
+        Self::R2,
+        Self::R5,
+        Self::R6,
+        Self::R7,
+        Self::R8,
+        Self::R8Retreat,
+        Self::R11,
+        Self::R12,
+        Self::R13,
+    ];
+
+    /// The rule that it breaks.
+    pub const fn rule(self) -> Rule {
+        match self {
+            Self::R1 => Rule::R1,
+            Self::R2 => Rule::R2,
+            Self::R5 => Rule::R5,
+            Self::R6 => Rule::R6,
+            Self::R7 => Rule::R7,
+            Self::R8 | Self::R8Retreat => Rule::R8,
+            Self::R11 => Rule::R11,
+            Self::R12 => Rule::R12,
+            Self::R13 => Rule::R13,
+        }
+    }
+
+    /// The name by which the runner takes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::R1 => "R1",
+            Self::R2 => "R2",
+            Self::R5 => "R5",
+            Self::R6 => "R6",
+            Self::R7 => "R7",
+            Self::R8 => "R8",
+            Self::R8Retreat => "R8-retreat",
+            Self::R11 => "R11",
+            Self::R12 => "R12",
+            Self::R13 => "R13",
+        }
+    }
+}
+
+/// The engine of one plan behind the switch.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    engine: engine::Engine,
+    broken: Option<Broken>,
+    /// R2: writes that wait for the record.
+    waiting: Vec<Action>,
+    /// R5: the newest sample of each database.
+    samples: Vec<(String, Sample)>,
+    /// R12: it has held the lease.
+    held: bool,
+}
+
+impl Deref for Engine {
+    type Target = engine::Engine;
+
+    fn deref(&self) -> &engine::Engine {
+        &self.engine
+    }
+}
+
+impl DerefMut for Engine {
+    fn deref_mut(&mut self) -> &mut engine::Engine {
+        &mut self.engine
+    }
+}
+
+impl Engine {
+    /// An engine that knows nothing yet but its plan.
+    pub fn new(plan: Plan, now: Time, broken: Option<Broken>) -> Self {
+        let engine = engine::Engine::new(shown(broken, plan), State::default(), now);
+        Self { engine, broken, waiting: Vec::new(), samples: Vec::new(), held: false }
+    }
+
+    /// See [`engine::Engine::set_plan`].
+    pub fn set_plan(&mut self, plan: Plan, now: Time) {
+        self.engine.set_plan(shown(self.broken, plan), now);
+    }
+
+    /// See [`engine::Engine::set_wishes`].
+    pub fn set_wishes(&mut self, mut wishes: Wishes) {
+        if self.broken == Some(Broken::R1) {
+            wishes.hold = None;
+        }
+        self.engine.set_wishes(wishes);
+    }
+
+    /// See [`engine::Engine::set_rejected`].
+    pub fn set_rejected(&mut self, rejected: Option<(Reason, String)>) {
+        self.engine.set_rejected(rejected.filter(|_| self.broken != Some(Broken::R1)));
+    }
+
+    /// See [`engine::Engine::set_others_raising`].
+    pub fn set_others_raising(&mut self, other: Option<String>) {
+        self.engine.set_others_raising(other.filter(|_| self.broken != Some(Broken::R11)));
+    }
+
+    /// See [`engine::Engine::set_authority`].
+    pub fn set_authority(&mut self, authority: Authority) {
+        self.held |= authority == Authority::Holder;
+        let anyway = self.held && self.broken == Some(Broken::R12);
+        self.engine.set_authority(if anyway { Authority::Holder } else { authority });
+    }
+
+    /// By what standing its writes are permitted.
+    pub fn standing(&self, standing: Standing) -> Standing {
+        match self.broken {
+            Some(Broken::R12) if self.held => match standing {
+                Standing::Holder { epoch, .. } => Standing::Holder { epoch, until: LAST },
+                Standing::LastHolder { .. } | Standing::None => Standing::LastHolder { until: LAST },
+            },
+            _ => standing,
+        }
+    }
+
+    /// See [`engine::Engine::observe`].
+    pub fn observe(&mut self, database: &str, observation: &Observation, now: Time) {
+        match self.broken {
+            Some(Broken::R5) => {
+                self.samples.retain(|(name, _)| name != database || !is_sample(observation));
+                if let Reading::Sample(sample) = &observation.reading {
+                    self.samples.push((database.to_owned(), sample.clone()));
+                }
+            }
+            Some(Broken::R6) => {
+                let mut observation = observation.clone();
+                if let Reading::Sample(sample) = &mut observation.reading {
+                    sample.saturated = false;
+                }
+                self.engine.observe(database, &observation, now);
+                return;
+            }
+            _ => {}
+        }
+        if self.broken != Some(Broken::R5) || is_sample(observation) {
+            self.engine.observe(database, observation, now);
+        }
+    }
+
+    /// See [`engine::Engine::decide`].
+    pub fn decide(&mut self, now: Time) -> Vec<Action> {
+        if self.broken == Some(Broken::R5) {
+            for (database, sample) in &self.samples {
+                if now.since(sample.at) >= AGAIN {
+                    let reading = Reading::Sample(Sample { at: now, ..sample.clone() });
+                    self.engine.observe(database, &Observation { reading, returning_until: None }, now);
+                }
+            }
+        }
+        let mut actions = self.engine.decide(now);
+        match self.broken {
+            Some(Broken::R2) => self.hold_back(&mut actions),
+            Some(Broken::R8) => {
+                if let Some(Action::Record { revision }) =
+                    actions.iter().find(|action| matches!(action, Action::Record { .. }))
+                {
+                    self.engine.recorded(*revision);
+                }
+            }
+            Some(Broken::R8Retreat) if self.engine.state().retreat.is_some() => {
+                actions.retain(|action| !matches!(action, Action::Record { .. }));
+            }
+            _ => {}
+        }
+        actions
+    }
+
+    fn hold_back(&mut self, actions: &mut Vec<Action>) {
+        let is_retreat = |action: &Action| matches!(action, Action::Write { purpose: Purpose::Retreat, .. });
+        if self.engine.seen().recorded {
+            let mut waiting = std::mem::take(&mut self.waiting);
+            waiting.append(actions);
+            *actions = waiting;
+        } else {
+            self.waiting.extend(actions.iter().filter(|action| is_retreat(action)).cloned());
+            actions.retain(|action| !is_retreat(action));
+        }
+    }
+
+    /// See [`engine::Engine::report`].
+    pub fn report(&self, now: Time) -> Report {
+        let mut report = self.engine.report(now);
+        if self.broken == Some(Broken::R13) {
+            report.blocked_by.clear();
+        }
+        report
+    }
+}
+
+/// The plan as an engine that breaks a rule is shown it.
+fn shown(broken: Option<Broken>, mut plan: Plan) -> Plan {
+    match broken {
+        Some(Broken::R1) => plan.paused = false,
+        Some(Broken::R7) => plan.rollback.max_step = Weight::FULL,
+        _ => {}
+    }
+    plan
+}
+
+fn is_sample(observation: &Observation) -> bool {
+    matches!(observation.reading, Reading::Sample(_))
+}
+
+/// When a sample is shown again.
+const AGAIN: Duration = Duration::from_millis(900);
+/// The end of time.
+const LAST: Time = Time::from_millis(u64::MAX);

@@ -1,0 +1,207 @@
+//! A database as its clients and its monitors meet it: connects that it answers one after the other,
+//! a queue of those that wait, a limit of those that are held, and counters that behave like the real
+//! ones (see [`crossfade_core::meter`] for what was measured on MariaDB 10.11).
+
+use std::time::Duration;
+
+use crossfade_core::meter::{Answer, Counters};
+use crossfade_core::time::Time;
+
+use crate::scenario::DatabaseSetup;
+
+/// How long the clients' pools take to come back after the database was gone, as in the incident
+/// `failover-storm`.
+const STORM: Duration = Duration::from_secs(2);
+
+/// A database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    setup: DatabaseSetup,
+    /// How much a connect costs, times the usual.
+    pub cost: f64,
+    /// `max_connections`.
+    pub maximum: u32,
+    /// Connects of others in a burst, per second, and until when.
+    pub burst: (f64, Time),
+    /// The monitors get no answer until then.
+    pub blind: Time,
+    /// The monitors are refused until then.
+    pub refuses_monitor: Time,
+    /// When its counters last began anew: it came back, or `FLUSH STATUS`.
+    pub anew: Time,
+    /// The monitors are refused for want of connections until then.
+    pub crowds_out_monitor: Time,
+    /// Gone until then.
+    gone: Option<Time>,
+    /// Connections that come back, per second, and until when.
+    storm: (f64, Time),
+    connected: f64,
+    waiting: f64,
+    identity: u64,
+    started: Time,
+    /// Attempts, refused, failed: since the start, with fractions.
+    counted: [f64; 3],
+    last: Flow,
+}
+
+/// What happened in the last step, per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Flow {
+    /// Connects that were tried.
+    pub attempts: f64,
+    /// Those that failed.
+    pub failed: f64,
+    /// Those that its counters show as tried.
+    pub counted: f64,
+    /// Those that were refused for want of connections.
+    pub refused: f64,
+}
+
+impl Database {
+    /// The database that `setup` describes, running for a day.
+    pub fn new(setup: DatabaseSetup, now: Time) -> Self {
+        Self {
+            cost: 1.0,
+            maximum: setup.max_connections,
+            setup,
+            burst: (0.0, Time::default()),
+            blind: Time::default(),
+            refuses_monitor: Time::default(),
+            anew: Time::default(),
+            crowds_out_monitor: Time::default(),
+            gone: None,
+            storm: (0.0, Time::default()),
+            connected: 0.0,
+            waiting: 0.0,
+            identity: 1,
+            started: now - Duration::from_hours(24),
+            counted: [0.0; 3],
+            last: Flow::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.setup.name
+    }
+
+    /// What happened in the last step.
+    pub fn flow(&self) -> Flow {
+        self.last
+    }
+
+    /// Connections held.
+    pub fn connected(&self) -> f64 {
+        self.connected
+    }
+
+    /// Connects that it can answer now, per second.
+    pub fn capacity(&self) -> f64 {
+        self.setup.connects_per_second / self.cost
+    }
+
+    /// It has long answered so many connects per second.
+    pub fn settle(&mut self, connects: f64) {
+        self.connected = (connects + self.setup.others) * self.setup.held.as_secs_f64();
+    }
+
+    /// Is gone for `span`; then another server answers, or the same.
+    pub fn restart(&mut self, span: Duration, failover: bool, now: Time) {
+        if self.gone.is_none() {
+            self.storm.0 = self.connected / STORM.as_secs_f64();
+        }
+        self.gone = Some(now + span);
+        self.identity += u64::from(failover);
+        (self.connected, self.waiting, self.counted) = (0.0, 0.0, [0.0; 3]);
+    }
+
+    /// `FLUSH STATUS`: `Connections` stays, the others begin anew.
+    pub fn flush_status(&mut self, now: Time) {
+        self.anew = now;
+        (self.counted[1], self.counted[2]) = (0.0, 0.0);
+    }
+
+    /// Answers what came within `step`; the share of `connects` that failed.
+    pub fn serve(&mut self, connects: f64, now: Time, step: Duration) -> f64 {
+        let seconds = step.as_secs_f64();
+        if let Some(until) = self.gone {
+            if now < until {
+                let all = connects / seconds;
+                self.last = Flow { attempts: all, failed: all, ..Flow::default() };
+                return 1.0;
+            }
+            self.gone = None;
+            (self.started, self.anew) = (now, now);
+            self.storm.1 = now + STORM;
+        }
+        let burst = if now < self.burst.1 { self.burst.0 } else { 0.0 };
+        let storm = if now < self.storm.1 { self.storm.0 } else { 0.0 };
+        let came = connects + (self.setup.others + burst + storm) * seconds;
+        let left = self.connected * (1.0 - (-seconds / self.setup.held.as_secs_f64()).exp());
+        self.connected -= left;
+
+        let all = self.waiting + came;
+        let answered = all.min(self.capacity() * seconds);
+        let waiting = (all - answered).min(self.backlog());
+        let dropped = all - answered - waiting;
+        self.waiting = waiting;
+        let admitted = answered.min(f64::from(self.maximum) - self.connected).max(0.0);
+        let refused = answered - admitted;
+        self.connected += admitted;
+        // At the limit the refused ones do not count as connections; the dropped ones were never seen.
+        self.counted[0] += admitted;
+        self.counted[1] += refused;
+        self.counted[2] += refused;
+        let failed = dropped + refused;
+        self.last = Flow {
+            attempts: came / seconds,
+            failed: failed / seconds,
+            counted: answered / seconds,
+            refused: refused / seconds,
+        };
+        if all > 0.0 { (failed / all).min(1.0) } else { 0.0 }
+    }
+
+    /// Whether a monitor is told counters now.
+    pub fn is_heard(&self, now: Time) -> bool {
+        self.gone.is_none() && now >= self.refuses_monitor && now >= self.blind
+    }
+
+    /// Whether a monitor's standing connection is lost now.
+    pub fn is_lost(&self, now: Time) -> bool {
+        self.gone.is_some() || now < self.refuses_monitor
+    }
+
+    /// What a monitor is told.
+    pub fn answer(&self, now: Time) -> Answer {
+        if self.gone.is_some() {
+            return Answer::Down("connection refused".into());
+        }
+        if now < self.refuses_monitor {
+            return Answer::Down("host is not allowed to connect".into());
+        }
+        if now < self.crowds_out_monitor {
+            return Answer::Full;
+        }
+        if now < self.blind {
+            return Answer::Late;
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts, far below 2^53
+        let whole = |count: f64| count as u64;
+        Answer::Counters(Counters {
+            identity: self.identity,
+            uptime: now.since(self.started).as_secs(),
+            attempts: whole(self.counted[0]),
+            refused: whole(self.counted[1]),
+            failed: whole(self.counted[2]),
+            connected: whole(self.connected.round()),
+            maximum: u64::from(self.maximum),
+        })
+    }
+
+    /// How many may wait to be accepted: MariaDB's default of `back_log`, min(900, 50 +
+    /// `max_connections` / 5).
+    fn backlog(&self) -> f64 {
+        (50.0 + f64::from(self.maximum) / 5.0).min(900.0)
+    }
+}

@@ -1,0 +1,46 @@
+//! The engine is a function: asked again with nothing new it does nothing, and between two decisions
+//! nothing is missed. Both need a copy of it, so only some runs are looked at.
+
+use crossfade_core::action::Action;
+use crossfade_core::state::Command;
+
+use super::{Case, Found, Rule, r8};
+use crate::world::World;
+
+/// Asked again at the same moment. An accepted baseline is forgotten only after the decision: that is news.
+pub fn does_nothing(case: &Case<'_>) -> Option<String> {
+    let accepted = case.decided.after.state().commands.get(&Command::AcceptBaseline);
+    if accepted.is_some_and(|answered| answered.at == case.decided.clock) {
+        return None;
+    }
+    let mut twin = case.decided.after.clone();
+    let actions = twin.decide(case.decided.clock);
+    (!actions.is_empty())
+        .then(|| format!("asked again at once: {actions:?}, after {:?}", case.decided.actions))
+}
+
+/// A twin that is asked at every step, while the engine waits for its deadline or for news.
+pub fn misses_nothing(world: &World, found: &mut Found<'_>) {
+    let now = world.now;
+    for (number, process) in world.processes.iter().enumerate() {
+        if !process.is_deciding(now) {
+            continue;
+        }
+        let clock = process.clock(now);
+        for mind in process.minds.iter().filter(|mind| !mind.is_due(clock)) {
+            let mut twin = (*mind.engine).clone();
+            let actions = twin.decide(clock);
+            let acts = actions.iter().any(|action| !matches!(action, Action::Record { .. }));
+            if acts || !r8::is_remembered_alike(mind.engine.state(), twin.state(), clock) {
+                let deadline = mind.engine.deadline();
+                found(
+                    Rule::Wakes,
+                    mind.service,
+                    Some(number),
+                    format!("would do {actions:?} now ({clock:?}), and waits until {deadline:?}"),
+                );
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! How long things may take: computed from the plan, with room for samples, readings and calls.
+
+use std::time::Duration;
+
+use crossfade_core::plan::Plan;
+
+/// What a step may take besides its own waits: a reading that fails after 2 s, a write that fails after
+/// 2 s and is tried again after 1 s, and as much again.
+const CALLS: Duration = Duration::from_secs(10);
+
+/// From the first value over the threshold to weight 0, however many stops there are on the way.
+pub fn retreat(plan: &Plan, measured: Duration, every: Duration) -> Duration {
+    let steps = 10_000_u32.div_ceil(u32::from(plan.rollback.max_step.hundredths().max(1)));
+    let stops = u32::try_from(plan.stages.len()).unwrap_or(u32::MAX) + 1;
+    let longest = plan
+        .databases
+        .iter()
+        .flat_map(|database| {
+            database
+                .guards
+                .iter()
+                .flat_map(|guard| &guard.rollback)
+                .map(|condition| condition.within + database.every)
+        })
+        .max()
+        .unwrap_or_default();
+    let step = plan.rollback.every + Duration::from_secs(2);
+    let stop = plan.rollback.every.max(longest) + every * 3 + CALLS;
+    measured + every * 3 + CALLS + step * (steps + stops) + stop * stops
+}
+
+/// From wherever it stands to its end, nothing standing against it.
+pub fn completion(plan: &Plan) -> Duration {
+    let stage = |stage: &crossfade_core::plan::Stage| {
+        let ramp = stage.ramp.map_or(Duration::ZERO, |ramp| {
+            (ramp.every + CALLS) * 10_000_u32.div_ceil(u32::from(ramp.step.hundredths().max(1)))
+        });
+        stage.soak + ramp + CALLS * 2
+    };
+    let stages: Duration = plan.stages.iter().map(stage).sum();
+    stages + settle(plan)
+}
+
+/// From the end of all faults to everything in sync, or a reason that a person must see to.
+pub fn settle(plan: &Plan) -> Duration {
+    let steps = 10_000_u32.div_ceil(u32::from(plan.rollback.max_step.hundredths().max(1)));
+    let longest = plan
+        .databases
+        .iter()
+        .flat_map(|database| database.guards.iter().map(|guard| guard.longest() + database.every * 4))
+        .max()
+        .unwrap_or_default();
+    // A new holder after the longest claim, its status, its readings; a guard that clears; the others'
+    // weights brought along step by step.
+    Duration::from_secs(30) + longest + (plan.rollback.every + CALLS) * (steps + 1)
+}

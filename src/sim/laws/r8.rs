@@ -1,0 +1,95 @@
+//! R8: record, then raise; retreat, then record; and a restart goes on from what is stored.
+
+use std::time::Duration;
+
+use crossfade_core::action::Action;
+use crossfade_core::state::{PutBack, Raise, State, Volatile};
+use crossfade_core::time::Time;
+
+use super::{Case, SAME};
+use crate::mind::Mind;
+
+/// What is raised was stored before.
+pub fn raises_what_is_stored(case: &Case<'_>) -> Option<String> {
+    let highest = case.raises().max()?;
+    let stored = case.decided.api.objects.get(case.decided.service)?.status.as_ref();
+    let allowed = stored.and_then(|stored| stored.raise.map(|raise| raise.to).max(stored.intended));
+    let never = allowed.is_none_or(|allowed| highest > allowed.plus(SAME));
+    never.then(|| format!("{highest} % is written, and {allowed:?} is stored"))
+}
+
+/// What changed of what is remembered is recorded.
+pub fn records_what_it_changes(case: &Case<'_>) -> Option<String> {
+    let records =
+        case.decided.actions.iter().filter(|action| matches!(action, Action::Record { .. })).count();
+    if records > 1 {
+        return Some(format!("{records} records at once"));
+    }
+    let before = case.decided.before.filter(|_| records == 0)?;
+    let after = case.decided.after.state();
+    (!is_remembered_alike(before, after, case.decided.clock))
+        .then(|| format!("changed without a record: {before:?} became {after:?}"))
+}
+
+/// The first decision under a claim goes on from what is stored.
+pub fn goes_on_from_what_is_stored(case: &Case<'_>, mind: &Mind) -> Option<String> {
+    let before = case.decided.before?;
+    let object = case.decided.api.objects.get(case.decided.service)?;
+    mind.taken_over?;
+    if mind.read_version() != Some(object.version) {
+        return None;
+    }
+    let default = State::default();
+    let stored = object.status.as_ref().unwrap_or(&default);
+    let same = State { stage: stored.stage, volatile: Volatile::default(), ..before.clone() } == *stored;
+    (!same).then(|| format!("took over {before:?}, and {stored:?} is stored"))
+}
+
+/// Whether two states are the same, but for what is recorded in parts (the soak clock), what ends by
+/// time alone, and the weight of a raise, which the raise itself says.
+pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
+    let State {
+        intended,
+        raise,
+        stage,
+        stage_since,
+        soaked: _,
+        proven,
+        spent,
+        approved,
+        guards,
+        retreat,
+        rolled_back_by_hand,
+        last_step,
+        cooldown_until,
+        retreats,
+        retreats_ever,
+        put_backs,
+        halt,
+        joined,
+        commands,
+        history,
+        volatile: _,
+    } = before;
+    let from = |intended, raise: &Option<Raise>| raise.map(|raise| raise.from).or(intended);
+    let young = |put_back: &&PutBack| now.since(put_back.at) < Duration::from_mins(10);
+    from(*intended, raise) == from(after.intended, &after.raise)
+        && *raise == after.raise
+        && *stage == after.stage
+        && *stage_since == after.stage_since
+        && *approved == after.approved
+        && *guards == after.guards
+        && *retreat == after.retreat
+        && *rolled_back_by_hand == after.rolled_back_by_hand
+        && *last_step == after.last_step
+        && *cooldown_until == after.cooldown_until
+        && *retreats == after.retreats
+        && *retreats_ever == after.retreats_ever
+        && put_backs.iter().filter(young).eq(after.put_backs.iter().filter(young))
+        && *halt == after.halt
+        && *joined == after.joined
+        && *proven == after.proven
+        && *spent == after.spent
+        && *commands == after.commands
+        && *history == after.history
+}

@@ -1,0 +1,329 @@
+//! What is true in the world, kept apart from what any engine believes.
+
+use std::time::Duration;
+
+use crossfade_core::guard::{Condition, Signal, Test};
+use crossfade_core::time::Time;
+use crossfade_core::weight::Weight;
+
+use crate::api::Object;
+use crate::scenario::{Event, Scenario, What};
+use crate::world::World;
+
+/// A span of a condition, since when it has held without a break; `None` while it does not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Since(Option<Time>);
+
+impl Since {
+    /// It holds now, or does not.
+    pub fn is(&mut self, holds: bool, now: Time) {
+        self.0 = if holds { self.0.or(Some(now)) } else { None };
+    }
+
+    /// For how long it has held, if it does, counted from `not_before` at the earliest.
+    pub fn lasts(&self, not_before: Time, now: Time) -> Option<Duration> {
+        self.0.map(|since| now.since(since.max(not_before)))
+    }
+
+    /// Since when it has held.
+    pub fn since(&self) -> Option<Time> {
+        self.0
+    }
+}
+
+/// What is true of a database.
+#[derive(Clone, Debug, Default)]
+pub struct Database {
+    /// It answers its monitors.
+    pub heard: Since,
+    /// It does not.
+    pub silent: Since,
+    /// It is full, or refuses connects for want of connections.
+    pub full: Since,
+    /// When it last came back, or its counters began anew.
+    pub anew: Time,
+    /// When its monitors' standing connection was last seen lost.
+    pub returned: Time,
+    /// Counted connects per second, and connections in percent of the maximum.
+    pub values: [f64; 2],
+}
+
+/// What is true of one guard: since when its absolute thresholds are crossed, by the true values.
+#[derive(Clone, Debug, Default)]
+pub struct Guard {
+    /// Over the limit of a pause.
+    pub pause: Since,
+    /// Over the limit of a rollback.
+    pub rollback: Since,
+    /// Under the limit of its resume.
+    pub resume: Since,
+}
+
+/// What is true of a service.
+#[derive(Clone, Debug, Default)]
+pub struct Service {
+    /// What people asked for, newest last, by [`Object::asked`].
+    pub asked: Vec<Object>,
+    /// The guards, in the order of the newest plan.
+    pub guards: Vec<Guard>,
+    /// Each load balancer: when it was last changed by something else than a fresh write of an operator,
+    /// or did not do at once what it was told.
+    pub disturbed: Vec<Time>,
+    /// The weights at the end of the last step.
+    pub weights: Vec<Weight>,
+    /// The latest end of a cooldown that was ever stored.
+    pub cooldown: Option<Time>,
+    pub version: u64,
+    /// When people last asked for something else.
+    pub asked_at: Time,
+}
+
+/// What is true of a replica.
+#[derive(Clone, Debug, Default)]
+pub struct Replica {
+    /// It runs, and does not stand still.
+    pub awake: Since,
+    /// When it last wrote the lease, and when it took it from another.
+    pub renewed: Option<Time>,
+    pub took: Option<Time>,
+    /// It can reach the API server.
+    pub looks: Since,
+    /// Since when it may write each plan, by its own clock and with its status taken over.
+    pub charge: Vec<Since>,
+}
+
+/// All that is true.
+#[derive(Clone, Debug, Default)]
+pub struct Truth {
+    /// How far the world goes at once.
+    pub step: Duration,
+    /// The databases.
+    pub databases: Vec<Database>,
+    /// The services.
+    pub services: Vec<Service>,
+    /// The replicas.
+    pub replicas: Vec<Replica>,
+    /// From when on nothing happens any more.
+    pub quiet: Option<Time>,
+    /// A wall clock stepped.
+    pub clock_stepped: bool,
+    /// The lease was taken by force, or deleted.
+    pub lease_forced: Time,
+    lease: Option<String>,
+    holder: Option<usize>,
+    now: Time,
+}
+
+impl Truth {
+    /// What is true as `scenario` begins.
+    pub fn new(scenario: &Scenario) -> Self {
+        let quiet =
+            scenario.events.iter().try_fold(Duration::ZERO, |quiet, event| Some(quiet.max(end(event)?)));
+        Self {
+            step: scenario.step,
+            databases: vec![Database::default(); scenario.databases.len()],
+            services: scenario
+                .services
+                .iter()
+                .map(|setup| Service {
+                    disturbed: vec![scenario.begins; setup.plan.instances().count()],
+                    ..Service::default()
+                })
+                .collect(),
+            replicas: vec![
+                Replica {
+                    charge: vec![Since::default(); scenario.services.len()],
+                    ..Replica::default()
+                };
+                scenario.replicas
+            ],
+            quiet: quiet.map(|quiet| scenario.begins + quiet),
+            clock_stepped: scenario.events.iter().any(|event| matches!(event.what, What::ClockStep { .. })),
+            lease_forced: Time::default(),
+            lease: None,
+            holder: None,
+            now: scenario.begins,
+        }
+    }
+
+    /// What people asked for, as `asked` names it.
+    pub fn asked(&self, service: usize, asked: u64) -> Option<&Object> {
+        self.services.get(service)?.asked.iter().rev().find(|object| object.asked == asked)
+    }
+
+    /// Takes in what people ask for now; called before anything is judged by it.
+    pub fn see_object(&mut self, service: usize, object: &Object) {
+        let Some(truth) = self.services.get_mut(service) else { return };
+        if truth.asked.last().is_some_and(|known| known.asked == object.asked) {
+            return;
+        }
+        let changed = truth.asked.last().is_none_or(|known| known.generation != object.generation);
+        truth.asked_at = self.now;
+        truth.asked.push(Object { status: None, ..object.clone() });
+        if changed {
+            let guards: usize = object.plan.databases.iter().map(|database| database.guards.len()).sum();
+            truth.guards = vec![Guard::default(); guards];
+        }
+    }
+
+    /// Takes in the step that is over.
+    pub fn step(&mut self, world: &World) {
+        let now = world.now;
+        self.now = now;
+        for (service, object) in world.api.objects.iter().enumerate() {
+            self.see_object(service, object);
+        }
+        self.see_databases(world);
+        for (index, service) in world.services.iter().enumerate() {
+            let Some(truth) = self.services.get_mut(index) else { continue };
+            let weights = service.balancers.iter().map(crate::balancer::Balancer::weight);
+            if truth.weights.len() != service.balancers.len() {
+                truth.weights = weights.clone().collect();
+            }
+            let all = truth.weights.iter_mut().zip(weights).zip(&mut truth.disturbed).zip(&service.balancers);
+            for (place, (((before, after), disturbed), balancer)) in all.enumerate() {
+                let ours = service.landed.iter().filter(|landed| landed.instance == place);
+                let fresh = ours.clone().any(|landed| landed.by.is_some());
+                let late = ours.clone().any(|landed| landed.by.is_none());
+                let well = balancer.hands(now) == crate::scenario::Hands::Well;
+                if late
+                    || !well
+                    || (*before != after && !fresh)
+                    || service.late.iter().any(|(_, at, _)| *at == place)
+                {
+                    *disturbed = now;
+                }
+                *before = after;
+            }
+            see_guards(truth, &service.databases, &self.databases, now, world);
+        }
+        self.see_replicas(world);
+        self.see_status(world);
+    }
+
+    fn see_databases(&mut self, world: &World) {
+        let now = world.now;
+        for (truth, database) in self.databases.iter_mut().zip(&world.databases) {
+            let heard = database.is_heard(now);
+            truth.heard.is(heard, now);
+            truth.silent.is(!heard, now);
+            if database.is_lost(now) {
+                truth.returned = now;
+            }
+            truth.anew = database.anew;
+            let flow = database.flow();
+            let of_max = 100.0 * database.connected() / f64::from(database.maximum.max(1));
+            truth.full.is(of_max >= 91.0 || flow.refused > 25.0, now);
+            truth.values = [flow.counted, of_max];
+        }
+    }
+
+    fn see_replicas(&mut self, world: &World) {
+        let now = world.now;
+        let found = world.api.lease.as_ref();
+        let version = found.map(|found| &found.version);
+        if version != self.lease.as_ref() {
+            self.lease = version.cloned();
+            let holder = found.and_then(|found| found.record.holder.as_deref());
+            let number = holder
+                .and_then(|holder| holder.strip_prefix("replica-")?.split('-').next()?.parse::<usize>().ok());
+            match number.and_then(|number| self.replicas.get_mut(number)) {
+                Some(replica) => {
+                    replica.renewed = Some(now);
+                    if number != self.holder {
+                        replica.took = Some(now);
+                    }
+                    self.holder = number;
+                }
+                None => self.lease_forced = now,
+            }
+        }
+        for (truth, process) in self.replicas.iter_mut().zip(&world.processes) {
+            let awake = process.is_alive() && now >= process.frozen_until;
+            truth.awake.is(awake, now);
+            truth.looks.is(
+                awake && now >= process.cut_until && world.api.mode(now) == crate::scenario::Mode::Up,
+                now,
+            );
+            let rights = process.rights(now);
+            for (service, charge) in truth.charge.iter_mut().enumerate() {
+                let holds = process.minds.get(service).is_some_and(|mind| mind.is_in_charge(rights));
+                charge.is(awake && holds, now);
+            }
+        }
+    }
+
+    fn see_status(&mut self, world: &World) {
+        for (truth, object) in self.services.iter_mut().zip(&world.api.objects) {
+            if truth.version != object.version {
+                truth.version = object.version;
+                let stored = object.status.as_ref().and_then(|status| status.cooldown_until);
+                truth.cooldown = truth.cooldown.max(stored);
+            }
+        }
+    }
+}
+
+/// When what an event does has ended; `None` if it never does.
+fn end(event: &Event) -> Option<Duration> {
+    let last = event.every.map_or(event.after, |(_, last)| last.max(event.after));
+    let span = match event.what {
+        What::Connects { over, .. } | What::Demand { over, .. } => over,
+        What::Burst { span, .. }
+        | What::Blind { span, .. }
+        | What::MonitorRefused { span, .. }
+        | What::Hands { span, .. }
+        | What::Api { span, .. } => {
+            if span.is_zero() {
+                return None;
+            }
+            span
+        }
+        // What was restarted has ended its storm and counts again a minute later.
+        What::Restart { span, .. } => span + Duration::from_secs(70),
+        What::Crash { span, .. }
+        | What::CrashAfter { span, .. }
+        | What::Freeze { span, .. }
+        | What::Stop { span, .. }
+        | What::Cut { span, .. }
+        | What::Unwatched { span, .. } => span,
+        // A stolen claim is waited for.
+        What::LeaseLost { .. } => Duration::from_secs(12),
+        _ => Duration::ZERO,
+    };
+    // A late write lands after three seconds.
+    Some(last + span + Duration::from_secs(4))
+}
+
+fn see_guards(truth: &mut Service, behind: &[usize], databases: &[Database], now: Time, world: &World) {
+    let Some(object) = truth.asked.last() else { return };
+    let mut guards = truth.guards.iter_mut();
+    for (database, place) in object.plan.databases.iter().zip(behind) {
+        let known = databases.get(*place);
+        for guard in &database.guards {
+            let Some(truth) = guards.next() else { return };
+            let Some(known) = known else { continue };
+            let value = match guard.signal {
+                Signal::ConnectionRate => known.values[0],
+                Signal::ConnectionsOfMax => known.values[1],
+                Signal::FailedConnections => continue,
+            };
+            // Counters are whole numbers: a sample may be off by one.
+            let off = match guard.signal {
+                Signal::ConnectionRate => 2.0 / database.every.as_secs_f64() + 0.01 * value,
+                _ => 1.0 + 100.0 / f64::from(world.databases.get(*place).map_or(1, |it| it.maximum.max(1))),
+            };
+            let heard = known.heard.since().is_some();
+            let over = |conditions: &[Condition]| {
+                heard
+                    && conditions
+                        .iter()
+                        .any(|condition| matches!(condition.test, Test::Above(limit) if value - off > limit))
+            };
+            truth.pause.is(over(&guard.pause), now);
+            truth.rollback.is(over(&guard.rollback), now);
+            let under = matches!(guard.resume.test, Test::Below(limit) if value + off < limit);
+            truth.resume.is(heard && under && known.full.since().is_none() && known.values[1] < 88.0, now);
+        }
+    }
+}
