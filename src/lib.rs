@@ -4,6 +4,7 @@
 //! executor. Everything here is the shell around that pure core.
 
 pub use crossfade_core as core;
+pub use crossfade_sim as sim;
 
 pub mod api;
 pub mod backtest;
@@ -12,4 +13,5 @@ pub mod control;
 pub mod probe;
 pub mod report;
 pub mod route;
+pub mod scenario;
 pub mod serve;

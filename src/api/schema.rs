@@ -10,10 +10,44 @@ use serde_json::{Value, json};
 use super::rules::Law;
 use super::{Problem, crd, shape};
 
+/// A schema that tells what is wrong with a document, all of it at once and for people. Its parts stand
+/// where they are used, without references.
+pub struct Shape {
+    raw: Value,
+    validator: Option<jsonschema::Validator>,
+    /// Where its fields are documented.
+    help: &'static str,
+}
+
+impl Shape {
+    /// The shape that `raw` describes; `help` says where its fields are documented.
+    pub fn new(raw: Value, help: &'static str) -> Self {
+        let validator = jsonschema::options().with_draft(jsonschema::Draft::Draft4).build(&raw).ok();
+        Self { raw, validator, help }
+    }
+
+    /// What the schema refuses in `object`. Fields that it does not know are another question.
+    pub fn problems(&self, object: &Value) -> Vec<Problem> {
+        let Some(validator) = &self.validator else {
+            return vec![Problem::new("", "the schema does not compile", "this is a bug, please report it")];
+        };
+        let known = |error: &ValidationError| {
+            !matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. })
+        };
+        validator.iter_errors(object).filter(known).map(|error| self.explain(&error)).collect()
+    }
+
+    /// The fields of `object` that the schema does not know.
+    pub fn unknown_fields(&self, object: &Value) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        unknown(&self.raw, object, "", &mut problems);
+        problems
+    }
+}
+
 /// The committed schema, compiled once.
 struct Compiled {
-    raw: Value,
-    shape: Option<jsonschema::Validator>,
+    shape: Shape,
     rules: cel::CompiledSchema,
 }
 
@@ -21,33 +55,23 @@ static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
     let raw = crd::value()
         .map(|mut crd| crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take())
         .unwrap_or_default();
-    let shape = jsonschema::options().with_draft(jsonschema::Draft::Draft4).build(&raw).ok();
     let rules = cel::compile_schema(&raw);
-    Compiled { raw, shape, rules }
+    Compiled { shape: Shape::new(raw, "see `kubectl explain mplan.spec --recursive`"), rules }
 });
 
 /// The schema of the whole object.
 pub fn raw() -> &'static Value {
-    &COMPILED.raw
+    &COMPILED.shape.raw
 }
 
 /// What the schema refuses in `object`. Fields that it does not know are another question.
 pub fn problems(object: &Value) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    match &COMPILED.shape {
-        Some(shape) => problems.extend(shape.iter_errors(object).map(|error| explain(&error))),
-        None => {
-            problems.push(Problem::new("", "the schema does not compile", "this is a bug, please report it"));
-        }
-    }
-    problems
+    COMPILED.shape.problems(object)
 }
 
 /// The fields of `object` that the schema does not know: the API server drops them.
 pub fn unknown_fields(object: &Value) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    unknown(raw(), object, "", &mut problems);
-    problems
+    COMPILED.shape.unknown_fields(object)
 }
 
 /// The rules that `object` breaks, and for each whether the core finds the same. A rule that cannot
@@ -88,41 +112,70 @@ fn path(pointer: &str) -> String {
     path
 }
 
-fn explain(error: &ValidationError) -> Problem {
-    use ValidationErrorKind as Kind;
-    let mut field = path(error.instance_path().as_str());
-    let shown = short(error.instance());
-    let (reason, remedy) = match error.kind() {
-        Kind::Required { property } => {
-            let name = property.as_str().unwrap_or_default();
-            field = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
-            ("is missing".to_owned(), described(error, Some(name)))
+impl Shape {
+    fn explain(&self, error: &ValidationError) -> Problem {
+        use ValidationErrorKind as Kind;
+        let mut field = path(error.instance_path().as_str());
+        let shown = short(error.instance());
+        let (reason, remedy) = match error.kind() {
+            Kind::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                field = if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
+                ("is missing".to_owned(), self.described(error, Some(name)))
+            }
+            Kind::Type { .. } => {
+                let wanted = self
+                    .schema_at(error)
+                    .and_then(|schema| schema["type"].as_str())
+                    .unwrap_or("another type");
+                (format!("{shown} is not {}", human(wanted)), self.described(error, None))
+            }
+            Kind::Enum { options } => {
+                (format!("{shown} is not allowed"), format!("write one of {}", listed(options)))
+            }
+            Kind::Pattern { pattern } => {
+                let remedy = pattern_remedy(pattern).unwrap_or_else(|| self.described(error, None));
+                (format!("{shown} {}", pattern_reason(pattern)), remedy)
+            }
+            Kind::Minimum { limit } => (format!("{shown} is too small"), format!("write at least {limit}")),
+            Kind::Maximum { limit } => (format!("{shown} is too large"), format!("write at most {limit}")),
+            Kind::MultipleOf { multiple_of } => {
+                (format!("{shown} is no multiple of {multiple_of}"), "write at most two decimals".into())
+            }
+            Kind::MinItems { limit } => ("has too few items".into(), format!("give at least {limit}")),
+            Kind::MaxItems { limit } => ("has too many items".into(), format!("give at most {limit}")),
+            Kind::MinLength { .. } => ("is empty".into(), self.described(error, None)),
+            Kind::MaxLength { limit } => {
+                (format!("{shown} is too long"), format!("write at most {limit} characters"))
+            }
+            _ => (error.to_string(), self.described(error, None)),
+        };
+        Problem::new(field, reason, remedy)
+    }
+
+    /// The schema that holds the keyword which failed.
+    fn schema_at(&self, error: &ValidationError) -> Option<&Value> {
+        let pointer = error.schema_path().as_str();
+        self.raw.pointer(&pointer[..pointer.rfind('/')?])
+    }
+
+    /// What the field is for, by its documentation: the first sentence.
+    fn described(&self, error: &ValidationError, property: Option<&str>) -> String {
+        let description = self
+            .schema_at(error)
+            .map(|schema| property.map_or(schema, |name| &schema["properties"][name]))
+            .and_then(|schema| schema["description"].as_str());
+        match description {
+            Some(text) => {
+                let sentence = text.split(". ").next().unwrap_or(text).split(".\n").next().unwrap_or(text);
+                format!(
+                    "it is: {}",
+                    sentence.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.')
+                )
+            }
+            None => self.help.into(),
         }
-        Kind::Type { .. } => {
-            let wanted =
-                schema_at(error).and_then(|schema| schema["type"].as_str()).unwrap_or("another type");
-            (format!("{shown} is not {}", human(wanted)), described(error, None))
-        }
-        Kind::Enum { options } => {
-            (format!("{shown} is not allowed"), format!("write one of {}", listed(options)))
-        }
-        Kind::Pattern { pattern } => {
-            (format!("{shown} {}", pattern_reason(pattern)), pattern_remedy(pattern))
-        }
-        Kind::Minimum { limit } => (format!("{shown} is too small"), format!("write at least {limit}")),
-        Kind::Maximum { limit } => (format!("{shown} is too large"), format!("write at most {limit}")),
-        Kind::MultipleOf { multiple_of } => {
-            (format!("{shown} is no multiple of {multiple_of}"), "write at most two decimals".into())
-        }
-        Kind::MinItems { limit } => ("has too few items".into(), format!("give at least {limit}")),
-        Kind::MaxItems { limit } => ("has too many items".into(), format!("give at most {limit}")),
-        Kind::MinLength { .. } => ("is empty".into(), described(error, None)),
-        Kind::MaxLength { limit } => {
-            (format!("{shown} is too long"), format!("write at most {limit} characters"))
-        }
-        _ => (error.to_string(), described(error, None)),
-    };
-    Problem::new(field, reason, remedy)
+    }
 }
 
 /// A type's name with its article.
@@ -171,8 +224,8 @@ fn pattern_reason(pattern: &str) -> &'static str {
     }
 }
 
-fn pattern_remedy(pattern: &str) -> String {
-    match pattern {
+fn pattern_remedy(pattern: &str) -> Option<String> {
+    Some(match pattern {
         shape::DURATION => "write for example 500ms, 30s, 5m or 1h30m".into(),
         shape::LABEL | shape::OBJECT => {
             "use lower case letters, digits and -, beginning and ending with a letter or digit".into()
@@ -183,31 +236,8 @@ fn pattern_remedy(pattern: &str) -> String {
         shape::HAPROXY_GLOB => "use letters, digits and _ . : -, * for any characters and ? for one".into(),
         shape::APPROVAL => "write <stage>, or <stage>/<token> with the token of status.approvalToken".into(),
         shape::FACTOR => "write a number with at most two decimals as text, for example \"1.5\"".into(),
-        other => format!("it must match {other}"),
-    }
-}
-
-/// The schema that holds the keyword which failed.
-fn schema_at(error: &ValidationError) -> Option<&'static Value> {
-    let pointer = error.schema_path().as_str();
-    raw().pointer(&pointer[..pointer.rfind('/')?])
-}
-
-/// What the field is for, by its documentation: the first sentence.
-fn described(error: &ValidationError, property: Option<&str>) -> String {
-    let description = schema_at(error)
-        .map(|schema| property.map_or(schema, |name| &schema["properties"][name]))
-        .and_then(|schema| schema["description"].as_str());
-    match description {
-        Some(text) => {
-            let sentence = text.split(". ").next().unwrap_or(text).split(".\n").next().unwrap_or(text);
-            format!(
-                "it is: {}",
-                sentence.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.')
-            )
-        }
-        None => "see `kubectl explain mplan.spec --recursive`".into(),
-    }
+        _ => return None,
+    })
 }
 
 fn unknown(schema: &Value, value: &Value, path: &str, problems: &mut Vec<Problem>) {

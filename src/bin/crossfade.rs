@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crossfade::api::rbac::Account;
 use crossfade::api::{crd, document};
 use crossfade::cli;
+use crossfade::cli::simulate::{Input, Simulated};
 use crossfade::control;
 
 /// Moves a live service from legacy infrastructure to Kubernetes in stages, guarded by its
@@ -43,6 +44,22 @@ enum Command {
     /// Replays recorded connection rates through a plan's guards: when it would have paused or
     /// retreated, how many false alarms a week, and which thresholds would have given none.
     Backtest(Box<cli::backtest::Args>),
+    /// Plays an incident and says what a plan would have done: what happened and why, and whether all that
+    /// is expected holds. Exits with 0 if it does, 1 if not, 2 if the input is wrong.
+    Simulate {
+        /// The scenario: YAML, see tests/scenarios/README.md; `-` is standard input.
+        #[arg(long)]
+        scenario: PathBuf,
+        /// The plans, as they are applied: YAML or JSON. Default: those in the scenario.
+        #[arg(long)]
+        plan: Option<PathBuf>,
+        /// Writes the report there: one HTML page that stands alone.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Where all chance comes from, instead of the scenario's seed.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
 }
 
 #[tokio::main]
@@ -77,6 +94,39 @@ async fn run() -> anyhow::Result<ExitCode> {
             print(&verdict.text)?;
             let wrong = args.strict && !verdict.right;
             Ok(if wrong { ExitCode::from(cli::backtest::NOT_RIGHT) } else { ExitCode::SUCCESS })
+        }
+        Command::Simulate { scenario, plan, out, seed } => simulate(&scenario, plan.as_deref(), out, seed),
+    }
+}
+
+fn simulate(
+    scenario: &Path,
+    plan: Option<&Path>,
+    out: Option<PathBuf>,
+    seed: Option<u64>,
+) -> anyhow::Result<ExitCode> {
+    let text = |file: &Path| Ok::<_, anyhow::Error>((file.display().to_string(), read(file)?));
+    let (scenario, plan) = match (text(scenario), plan.map(text).transpose()) {
+        (Ok(scenario), Ok(plan)) => (scenario, plan),
+        (Err(error), _) | (_, Err(error)) => {
+            eprintln!("error: {error:#}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    fn input((name, text): &(String, String)) -> Input<'_> {
+        Input { name, text }
+    }
+    match cli::simulate::simulate(input(&scenario), plan.as_ref().map(input), seed, out.is_some()) {
+        Simulated::Wrong(text) => {
+            eprint!("{text}");
+            Ok(ExitCode::from(2))
+        }
+        Simulated::Played { text, page, holds } => {
+            print(&text)?;
+            if let Some((out, page)) = out.zip(page) {
+                std::fs::write(&out, page).with_context(|| format!("write {}", out.display()))?;
+            }
+            Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
 }

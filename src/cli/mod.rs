@@ -1,5 +1,5 @@
-//! The command lines: `crossfade check`, `crossfade rbac`, `crossfade backtest` and `kubectl crossfade`. They say what is
-//! so and pass on what a person wants; they decide nothing.
+//! The command lines: `crossfade check`, `rbac`, `simulate` and `backtest`, and `kubectl crossfade`. They
+//! say what is so and pass on what a person wants; they decide nothing.
 #![allow(clippy::format_push_string)] // short texts for people, put together once
 
 pub mod act;
@@ -8,6 +8,7 @@ pub mod check;
 pub mod kubectl;
 pub mod rbac;
 pub mod show;
+pub mod simulate;
 
 #[cfg(test)]
 mod tests;

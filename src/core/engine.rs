@@ -9,13 +9,11 @@ use crate::guard::{Level, Tripped};
 use crate::meter::Observation;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
-use crate::report::Report;
-use crate::reporting;
+use crate::report::{self, Report};
 use crate::route::{self, Order, Outcome, Reading};
 use crate::seen::{Authority, Seen, Wishes};
 use crate::state::{Command, GuardKey, State, Volatile};
 use crate::time::Time;
-use crate::turn::Turn;
 use crate::watch::Watch;
 
 /// The engine of one plan.
@@ -300,8 +298,7 @@ impl Engine {
 
     /// What status says.
     pub fn report(&self, now: Time) -> Report {
-        // A turn may change its state; a report does not.
-        reporting::report(&Turn::new(&self.plan, &mut self.state.clone(), &self.seen, now))
+        report::of(&self.plan, &self.state, &self.seen, now)
     }
 
     /// The plan in force.

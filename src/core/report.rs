@@ -1,9 +1,13 @@
 //! What a plan's status says in words, derived from state and observations.
 
 use crate::guard::{Judgement, Level};
+use crate::plan::Plan;
 use crate::reason::Reason;
-use crate::state::GuardKey;
+use crate::reporting;
+use crate::seen::Seen;
+use crate::state::{GuardKey, State};
 use crate::time::Time;
+use crate::turn::Turn;
 use crate::weight::Weight;
 
 /// Where a plan stands, in one word.
@@ -114,4 +118,10 @@ pub struct Report {
     pub approval_token: String,
     /// Whether the next approval has to carry the token.
     pub token_needed: bool,
+}
+
+/// What the status says of a plan that remembers `state` and is shown `seen`.
+pub fn of(plan: &Plan, state: &State, seen: &Seen, now: Time) -> Report {
+    // A turn may change its state; a report does not.
+    reporting::report(&Turn::new(plan, &mut state.clone(), seen, now))
 }

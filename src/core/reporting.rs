@@ -72,7 +72,9 @@ pub fn causes(turn: &Turn) -> Vec<Cause> {
             Cause::Obstacle(obstacle, reason)
         })
         .collect();
-    causes.extend(wait(turn));
+    let stops = |cause: &Cause| matches!(cause, Cause::Obstacle(obstacle, _) if soak::stops(obstacle));
+    let soaks = soak::is_at_weight(turn) && !causes.iter().any(stops);
+    causes.extend(wait(turn, soaks));
     causes
 }
 
@@ -109,7 +111,8 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
     }
 }
 
-fn wait(turn: &Turn) -> Option<Cause> {
+/// What the stage waits for; `soaks` while the soak clock runs.
+fn wait(turn: &Turn, soaks: bool) -> Option<Cause> {
     let stage = turn.state.stage.and_then(|index| turn.plan.stages.get(index));
     if let Some(raise) = turn.state.raise {
         return (raise.to != turn.intended()).then_some(Cause::Recording);
@@ -126,7 +129,8 @@ fn wait(turn: &Turn) -> Option<Cause> {
         let due = turn.state.last_step? + stage.ramp?.every;
         return (due > turn.now).then_some(Cause::Ramp(due));
     }
-    (turn.state.soaked < stage.soak).then(|| Cause::Soak(soak_ends(turn)))
+    let ends = turn.now + stage.soak.saturating_sub(turn.state.soaked);
+    (turn.state.soaked < stage.soak).then(|| Cause::Soak(soaks.then_some(ends)))
 }
 
 /// When the present soak ends, while its clock runs.

@@ -16,12 +16,23 @@ pub const ROUTE_STALE: Duration = Duration::from_secs(6);
 /// Weights this near are the same: a load balancer's weights are small integers.
 pub const SAME: Weight = Weight::from_hundredths(25);
 
+/// What is remembered of one instance.
+#[derive(Debug, PartialEq)]
+struct Standing {
+    /// Whether it is in [`State::joined`].
+    joined: bool,
+    /// What it looked like when it last stood as this plan wants it, of [`crate::state::Volatile::ours`].
+    ours: Option<Reading>,
+}
+
 /// One turn. Every change of what is stored goes with [`Turn::record`].
 pub struct Turn<'a> {
     pub plan: &'a Plan,
     pub state: &'a mut State,
     pub seen: &'a Seen,
     pub now: Time,
+    /// Of each instance, by its place: what `state` says of it by its name.
+    standing: Vec<Standing>,
     writes: Vec<Action>,
     tells: Vec<Action>,
     record: bool,
@@ -30,12 +41,15 @@ pub struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut State, seen: &'a Seen, now: Time) -> Self {
-        Self { plan, state, seen, now, writes: Vec::new(), tells: Vec::new(), record: false, again: None }
+        let standing = standing(state, seen);
+        let (writes, tells) = (Vec::new(), Vec::new());
+        Self { plan, state, seen, now, standing, writes, tells, record: false, again: None }
     }
 
     /// Writes first, then the record, then words: towards safety, act, then record (R8). A raise is
     /// written only in a later turn, when its record is confirmed. With them, when to ask again.
     pub fn end(self) -> (Vec<Action>, Option<Time>) {
+        debug_assert_eq!(self.standing, standing(self.state, self.seen));
         let mut actions = self.writes;
         if self.record {
             actions.push(Action::Record { revision: 0 });
@@ -136,6 +150,68 @@ impl<'a> Turn<'a> {
         self.seen.instances.iter().map(|seen| seen.key.as_str()).enumerate()
     }
 
+    /// Whether an instance has stood at the plan's weight, and so may drift.
+    pub fn is_joined(&self, instance: InstanceIndex) -> bool {
+        self.standing.get(instance).is_some_and(|standing| standing.joined)
+    }
+
+    /// An instance stands at the plan's weight.
+    pub fn join(&mut self, instance: InstanceIndex, reading: &Reading) {
+        let Some((standing, seen)) = self.standing_of(instance) else { return };
+        standing.joined = true;
+        self.state.joined.insert(seen.key.clone());
+        self.set_ours(instance, reading.clone());
+    }
+
+    /// An instance stands elsewhere, and is to join anew.
+    pub fn leave(&mut self, instance: InstanceIndex) {
+        let Some((standing, seen)) = self.standing_of(instance) else { return };
+        standing.joined = false;
+        self.state.joined.remove(&seen.key);
+    }
+
+    /// All, but this one if one is given, are to join anew.
+    pub fn leave_all_but(&mut self, stays: Option<InstanceIndex>) {
+        for (instance, standing) in self.standing.iter_mut().enumerate() {
+            standing.joined &= Some(instance) == stays;
+        }
+        let stays = stays.and_then(|stays| self.seen.instances.get(stays)).map(|seen| &seen.key);
+        self.state.joined.retain(|key| Some(key) == stays);
+    }
+
+    /// What an instance looked like when it last stood as this plan wants it.
+    pub fn ours(&self, instance: InstanceIndex) -> Option<&Reading> {
+        self.standing.get(instance)?.ours.as_ref()
+    }
+
+    /// What an instance looks like now that it stands as this plan wants it.
+    pub fn set_ours(&mut self, instance: InstanceIndex, reading: Reading) {
+        let Some((standing, seen)) = self.standing_of(instance) else { return };
+        standing.ours = Some(reading.clone());
+        self.state.volatile.ours.insert(seen.key.clone(), reading);
+    }
+
+    fn standing_of(&mut self, instance: InstanceIndex) -> Option<(&mut Standing, &'a crate::route::Seen)> {
+        self.standing.get_mut(instance).zip(self.seen.instances.get(instance))
+    }
+
+    /// Forgets instances that the plan no longer names. Names are compared only if there are any.
+    pub fn forget_strangers(&mut self) {
+        let seen = self.seen;
+        let exists = |key: &String| seen.instances.iter().any(|instance| &instance.key == key);
+        let known = self.state.joined.len();
+        if self.standing.iter().filter(|standing| standing.joined).count() != known {
+            self.state.joined.retain(exists);
+        }
+        if self.state.joined.len() != known {
+            self.record();
+        }
+        let ours = &mut self.state.volatile.ours;
+        if self.standing.iter().filter(|standing| standing.ours.is_some()).count() != ours.len() {
+            ours.retain(|key, _| exists(key));
+        }
+    }
+
     /// The newest reading of an instance, if it is fresh and the instance answers.
     pub fn reading(&self, instance: InstanceIndex) -> Option<&'a Reading> {
         let seen = self.seen.instances.get(instance)?;
@@ -152,6 +228,14 @@ impl<'a> Turn<'a> {
     pub fn pending(&self, instance: InstanceIndex) -> Option<&'a Order> {
         self.order(instance).filter(|order| order.outcome == Outcome::Pending)
     }
+}
+
+fn standing(state: &State, seen: &Seen) -> Vec<Standing> {
+    let standing = |seen: &crate::route::Seen| Standing {
+        joined: state.joined.contains(&seen.key),
+        ours: state.volatile.ours.get(&seen.key).cloned(),
+    };
+    seen.instances.iter().map(standing).collect()
 }
 
 /// Whether two weights are the same but for a load balancer's rounding.

@@ -59,7 +59,8 @@ fn thin_series(series: &Series, buckets: &[&[usize]]) -> Series {
 
 /// The least and the greatest value of a bucket, in order of time.
 fn extremes(values: &[Option<f64>], bucket: &[usize]) -> (Option<f64>, Option<f64>) {
-    let (mut low, mut high): (Option<(usize, f64)>, Option<(usize, f64)>) = (None, None);
+    let mut low: Option<(usize, f64)> = None;
+    let mut high = low;
     for &at in bucket {
         let Some(value) = values.get(at).copied().flatten().filter(|v| v.is_finite()) else { continue };
         if low.is_none_or(|(_, least)| value < least) {

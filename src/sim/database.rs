@@ -29,6 +29,8 @@ pub struct Database {
     pub refuses_monitor: Time,
     /// When its counters last began anew: it came back, or `FLUSH STATUS`.
     pub anew: Time,
+    /// The monitors are refused for want of connections until then.
+    pub crowds_out_monitor: Time,
     /// Gone until then.
     gone: Option<Time>,
     /// Connections that come back, per second, and until when.
@@ -66,6 +68,7 @@ impl Database {
             blind: Time::default(),
             refuses_monitor: Time::default(),
             anew: Time::default(),
+            crowds_out_monitor: Time::default(),
             gone: None,
             storm: (0.0, Time::default()),
             connected: 0.0,
@@ -161,12 +164,18 @@ impl Database {
 
     /// Whether a monitor is told counters now.
     pub fn is_heard(&self, now: Time) -> bool {
-        self.gone.is_none() && now >= self.refuses_monitor && now >= self.blind
+        !self.is_silent(now) && now >= self.crowds_out_monitor
+    }
+
+    /// Whether a monitor is told nothing now.
+    pub fn is_silent(&self, now: Time) -> bool {
+        let refused = now < self.refuses_monitor || now < self.blind && now >= self.crowds_out_monitor;
+        self.gone.is_some() || refused
     }
 
     /// Whether a monitor's standing connection is lost now.
     pub fn is_lost(&self, now: Time) -> bool {
-        self.gone.is_some() || now < self.refuses_monitor
+        self.gone.is_some() || now < self.refuses_monitor || now < self.crowds_out_monitor
     }
 
     /// What a monitor is told.
@@ -176,6 +185,9 @@ impl Database {
         }
         if now < self.refuses_monitor {
             return Answer::Down("host is not allowed to connect".into());
+        }
+        if now < self.crowds_out_monitor {
+            return Answer::Full;
         }
         if now < self.blind {
             return Answer::Late;

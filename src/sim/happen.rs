@@ -82,6 +82,11 @@ impl World {
                     database.refuses_monitor = until(span);
                 }
             }
+            What::MonitorCrowdedOut { database, span } => {
+                if let Some(database) = self.databases.get_mut(database) {
+                    database.crowds_out_monitor = until(span);
+                }
+            }
             _ => {}
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossfade_core::action::Action;
 use crossfade_core::lease::{Answer, Lease, Next, Standing, Times};
 use crossfade_core::meter::Meter;
+use crossfade_core::seen::Authority;
 use crossfade_core::share::{Neighbour, raising_elsewhere};
 use crossfade_core::state::State;
 use crossfade_core::time::Time;
@@ -70,6 +71,7 @@ pub struct Process {
     /// Its plans, in the order of the world's services.
     pub minds: Vec<Mind>,
     endpoints: Vec<BTreeSet<String>>,
+    names: Vec<String>,
 }
 
 impl Process {
@@ -92,6 +94,7 @@ impl Process {
             beats: Vec::new(),
             minds: Vec::new(),
             endpoints: Vec::new(),
+            names: Vec::new(),
         }
     }
 
@@ -206,6 +209,7 @@ impl Process {
         self.minds = objects
             .map(|(service, object)| Mind::new(self.number, service, object, clock, self.broken))
             .collect();
+        self.names = outside.services.iter().map(|service| service.name.clone()).collect();
         self.endpoints = outside
             .services
             .iter()
@@ -317,7 +321,9 @@ impl Process {
         let other = self.raising_elsewhere(place);
         let Some(mind) = self.minds.get_mut(place) else { return false };
         mind.engine.set_others_raising(other);
-        let looks = W::LOOKS_BACK && witness.looks_back();
+        // Whoever may do nothing changes nothing.
+        let may = mind.engine.seen().authority != Authority::None;
+        let looks = W::LOOKS_BACK && may && witness.looks_back();
         let before: Option<State> = looks.then(|| mind.engine.state().clone());
         let actions = mind.decide(clock);
         let standing = self.lease.standing(clock);
@@ -364,11 +370,10 @@ impl Process {
         if self.minds.len() < 2 {
             return None;
         }
-        let names: Vec<String> = (0..self.minds.len()).map(|place| place.to_string()).collect();
-        let all = names.iter().zip(&self.minds).zip(&self.endpoints).map(|((plan, mind), databases)| {
+        let all = self.names.iter().zip(&self.minds).zip(&self.endpoints).map(|((plan, mind), databases)| {
             Neighbour { plan, databases, raising: mind.engine.is_raising() }
         });
-        raising_elsewhere(names.get(place)?, self.endpoints.get(place)?, all).map(ToOwned::to_owned)
+        raising_elsewhere(self.names.get(place)?, self.endpoints.get(place)?, all).map(ToOwned::to_owned)
     }
 
     /// Whether it may write everything.

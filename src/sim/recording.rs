@@ -69,10 +69,14 @@ pub struct ServiceCurves {
     pub load: [Curve; 2],
     /// What legacy and Kubernetes can serve, per second.
     pub capacity: [Curve; 2],
-    /// Failed requests per second.
+    /// Requests per second that were answered by an error, those that are tried again included.
+    pub errors: Curve,
+    /// Requests per second that their users gave up for good.
     pub failed: Curve,
-    /// All requests and all failed ones.
+    /// All requests of users, and those that they gave up for good.
     pub requests: [f64; 2],
+    /// All requests that reached a side, retries and all, and those that were answered by an error.
+    pub attempts: [f64; 2],
 }
 
 /// The curves of a database.
@@ -211,7 +215,10 @@ impl Witness for Recording {
                 curves.load[side].push(place, flow.load[side]);
                 curves.capacity[side].push(place, flow.capacity[side]);
             }
+            curves.errors.push(place, flow.errors);
             curves.failed.push(place, flow.failed);
+            curves.attempts[0] += (flow.load[0] + flow.load[1]) * seconds;
+            curves.attempts[1] += flow.errors * seconds;
             curves.requests[0] += flow.demand * seconds;
             curves.requests[1] += flow.failed * seconds;
         }

@@ -148,6 +148,8 @@ pub enum What {
     Blind { database: usize, span: Duration },
     /// The monitors' own connection is lost and refused.
     MonitorRefused { database: usize, span: Duration },
+    /// The monitors' own connection is lost, and refused for want of connections.
+    MonitorCrowdedOut { database: usize, span: Duration },
     /// A load balancer is reloaded and stands where its configuration says.
     Reload { service: usize, instance: usize, configured: Weight },
     /// Somebody else sets a weight.

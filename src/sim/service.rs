@@ -27,7 +27,9 @@ pub struct Service {
     /// Writes of this step that changed, or confirmed, a weight.
     pub landed: Vec<Landed>,
     /// Failed requests that will be tried again, by how often they have been already.
-    pub(crate) again: Vec<f64>,
+    pub(crate) again: Vec<Again>,
+    /// The part of the requests of the present step that need a connection for sure.
+    pub(crate) connecting: f64,
     /// Requests of the present step that their side served, and that it let wait too long.
     pub(crate) served: [f64; 2],
     pub(crate) given_up: [f64; 2],
@@ -59,6 +61,15 @@ pub struct By {
     pub lowering: bool,
 }
 
+/// Failed requests that will be tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Again {
+    /// Those that waited too long for their turn: as any other request.
+    pub(crate) ordinary: f64,
+    /// Those that failed for want of a connection: of the kind that needs one.
+    pub(crate) connecting: f64,
+}
+
 /// What happened to a service's traffic in the last step, per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Flow {
@@ -70,6 +81,8 @@ pub struct Flow {
     pub capacity: [f64; 2],
     /// Connects to each database, of legacy and of Kubernetes.
     pub connects: [f64; 2],
+    /// Requests that were answered by an error, those that are tried again included.
+    pub errors: f64,
     /// Requests that their users gave up for good.
     pub failed: f64,
     /// Kubernetes' share in percent, over all load balancers.
@@ -89,7 +102,8 @@ impl Service {
             balancers: setup.plan.instances().map(|_| Balancer::new(setup.weight, up)).collect(),
             late: Vec::new(),
             landed: Vec::new(),
-            again: vec![0.0; retries],
+            again: vec![Again::default(); retries],
+            connecting: 0.0,
             served: [0.0; 2],
             given_up: [0.0; 2],
             flow: Flow::default(),

@@ -92,8 +92,9 @@ impl Side {
         self.ready != before
     }
 
-    /// Serves what came within `step`.
-    pub fn serve(&mut self, arrived: f64, now: Time, step: Duration) -> Served {
+    /// Serves what came within `step`; `connecting` is the part of it that needs one connection each, for
+    /// sure: it failed for want of one before.
+    pub fn serve(&mut self, arrived: f64, connecting: f64, now: Time, step: Duration) -> Served {
         let seconds = step.as_secs_f64();
         let load = arrived / seconds;
         // The part of the load that is new to it costs more.
@@ -107,7 +108,9 @@ impl Side {
         let longest = self.capacity() / cost * self.setup.patience.as_secs_f64();
         self.waiting = (all - served).min(longest);
         let failed = all - served - self.waiting;
-        let connects = served * self.setup.connects_per_request * self.connects.at(now) * cost;
+        let usual = self.setup.connects_per_request * self.connects.at(now);
+        let each = usual + connecting * (1.0 - usual).max(0.0);
+        let connects = served * each * cost;
         Served { served, failed, connects }
     }
 }

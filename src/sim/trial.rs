@@ -25,7 +25,7 @@ pub fn run<W: Witness>(scenario: &Scenario, broken: Option<Broken>, witness: &mu
 }
 
 /// One seed in so many is looked at thoroughly, which takes several times as long.
-pub const THOROUGH: u64 = 16;
+pub const THOROUGH: u64 = 32;
 
 #[cfg(test)]
 mod tests {

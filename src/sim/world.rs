@@ -191,7 +191,10 @@ fn settle(scenario: &Scenario, services: &mut [Service], databases: &mut [Databa
 /// What the status says of a plan that has long stood at its weight.
 fn standing(setup: &ServiceSetup, now: Time) -> State {
     let plan = &setup.plan;
-    let stage = plan.stage_at(setup.weight);
+    // Of several stages at the same weight the first: those that follow are still ahead.
+    let last = plan.stage_at(setup.weight);
+    let weight = last.and_then(|last| plan.stages.get(last)).map(|stage| stage.weight);
+    let stage = plan.stages.iter().position(|stage| Some(stage.weight) == weight);
     let present = stage.and_then(|index| plan.stages.get(index));
     State {
         intended: Some(setup.weight),
@@ -201,7 +204,7 @@ fn standing(setup: &ServiceSetup, now: Time) -> State {
         proven: plan
             .stages
             .iter()
-            .filter(|stage| stage.weight <= setup.weight)
+            .take(stage.map_or(0, |stage| stage + 1))
             .map(|stage| stage.name.clone())
             .collect(),
         joined: plan.instance_keys().collect(),

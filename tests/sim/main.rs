@@ -1,88 +1,153 @@
-//! thin
+//! Random worlds by the million, all rules checked at every step: `make sim SEEDS=1000000`.
+//!
+//! Prints rate and coverage. A violation ends it with exit code 1, after its seed, the smallest scenario
+//! that still breaks the same rule, and what happened there up to the violation.
 #![allow(missing_docs, clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_macros)]
-use crossfade_sim::laws::Laws;
+#![allow(clippy::disallowed_types)]
+
+mod args;
+mod told;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossfade_sim::broken::Broken;
+use crossfade_sim::coverage::Coverage;
+use crossfade_sim::laws::Violation;
 use crossfade_sim::seeds;
-use crossfade_sim::world::World;
-use std::collections::BTreeMap;
-use std::time::Instant;
-fn main() {
-    let args: Vec<u64> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
-    let (from, count) = (args[0], args[1]);
-    if args.get(2) == Some(&2) {
-        let scenario = seeds::scenario(from);
-        let mut laws = Laws::new(&scenario, true);
-        let mut trace = crossfade_sim::trace::Trace::new(&scenario, count as usize);
-        let mut world = World::new(&scenario);
-        while world.go_on(&mut (&mut laws, &mut trace)) && laws.violations.is_empty() {}
-        for setup in &scenario.services {
-            println!(
-                "{:?} {:?} {:?} at {:?}",
-                setup.databases, setup.plan.stages, setup.plan.rollback, setup.weight
-            );
+use crossfade_sim::trial;
+
+use args::Args;
+
+/// So many seeds must visit all that is declared.
+const ENOUGH: u64 = 20_000;
+
+/// What the threads share.
+struct Run {
+    args: Args,
+    next: AtomicU64,
+    done: AtomicU64,
+    decisions: AtomicU64,
+    stop: AtomicBool,
+    coverage: Mutex<Coverage>,
+    failed: Mutex<Vec<(u64, Option<Violation>)>>,
+}
+
+fn main() -> ExitCode {
+    let args = match Args::parse(std::env::args().skip(1)) {
+        Ok(args) => args,
+        Err(why) => {
+            println!("{why}");
+            return ExitCode::from(2);
         }
-        for line in trace.lines() {
-            println!("{}", line.chars().take(330).collect::<String>());
-        }
-        for v in &laws.violations {
-            println!("{:?} {v}", v.at.since(scenario.begins));
-        }
-        return;
+    };
+    if let Some(seed) = args.seed {
+        return one(seed, &args);
     }
-    if args.get(2) == Some(&3) {
-        for broken in crossfade_sim::broken::Broken::ALL {
-            let began = Instant::now();
-            let mut other = BTreeMap::new();
-            let mut caught = None;
-            for seed in from..from + count {
-                let trial = crossfade_sim::trial::run(&seeds::scenario(seed), Some(broken), &mut ());
-                if let Some(v) = trial.violation {
-                    if v.rule == broken.rule() {
-                        caught = Some((seed, v));
-                        break;
-                    }
-                    *other.entry(v.rule).or_insert(0) += 1;
+    let run = Run {
+        next: AtomicU64::new(args.from),
+        args,
+        done: AtomicU64::new(0),
+        decisions: AtomicU64::new(0),
+        stop: AtomicBool::new(false),
+        coverage: Mutex::default(),
+        failed: Mutex::default(),
+    };
+    let began = Instant::now();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..run.args.threads).map(|_| scope.spawn(|| work(&run))).collect();
+        let mut said = Instant::now();
+        while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(50));
+            if said.elapsed() >= Duration::from_secs(10) {
+                said = Instant::now();
+                told::progress(run.done.load(Ordering::Relaxed), run.args.seeds, began.elapsed());
+            }
+        }
+    });
+    let (done, decisions) = (run.done.into_inner(), run.decisions.into_inner());
+    told::rate(done, decisions, began.elapsed(), run.args.threads);
+    let mut failed = run.failed.into_inner().unwrap_or_default();
+    failed.sort_by_key(|(seed, _)| *seed);
+    if !failed.is_empty() {
+        for (seed, violation) in &failed {
+            told::failed(*seed, violation.as_ref());
+        }
+        if run.args.all {
+            return ExitCode::FAILURE;
+        }
+        return failed.first().map_or(ExitCode::FAILURE, |(seed, _)| one(*seed, &run.args));
+    }
+    let coverage = run.coverage.into_inner().unwrap_or_default();
+    println!("\n{}", coverage.table());
+    if run.args.broken.is_none() && done >= ENOUGH && !told::gaps(&coverage) {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn work(run: &Run) {
+    let mut coverage = Coverage::default();
+    while !run.stop.load(Ordering::Relaxed) {
+        let first = run.next.fetch_add(BATCH, Ordering::Relaxed);
+        let end = run.args.from + run.args.seeds;
+        if first >= end {
+            break;
+        }
+        for seed in first..(first + BATCH).min(end) {
+            let scenario = seeds::scenario(seed);
+            coverage.begin(&scenario);
+            let trial =
+                catch_unwind(AssertUnwindSafe(|| trial::run(&scenario, run.args.broken, &mut coverage)));
+            let failed = match trial {
+                Ok(trial) => {
+                    run.decisions.fetch_add(trial.decisions, Ordering::Relaxed);
+                    trial.violation.map(Some)
+                }
+                Err(_) => Some(None),
+            };
+            run.done.fetch_add(1, Ordering::Relaxed);
+            if let Some(violation) = failed {
+                run.stop.store(!run.args.all, Ordering::Relaxed);
+                if let Ok(mut all) = run.failed.lock() {
+                    all.push((seed, violation));
+                }
+                if !run.args.all {
+                    break;
                 }
             }
-            println!(
-                "{}: {:?} others {other:?} {:?}",
-                broken.name(),
-                caught.map(|(s, v)| (s, v.message.chars().take(150).collect::<String>())),
-                began.elapsed()
-            );
-        }
-        return;
-    }
-    let began = Instant::now();
-    let mut decisions = 0;
-    let mut time = 0.0;
-    let mut by: BTreeMap<String, (u32, Vec<u64>, String)> = BTreeMap::new();
-    for seed in from..from + count {
-        let scenario = seeds::scenario(seed);
-        time += scenario.lasts.as_secs_f64();
-        let mut laws = Laws::new(&scenario, args.get(2) == Some(&1) || seed % 16 == 0);
-        let mut world = World::new(&scenario);
-        while world.go_on(&mut laws) && laws.violations.is_empty() {}
-        decisions += laws.decisions;
-        if let Some(v) = laws.violations.first() {
-            let text = v.message.chars().filter(|c| !c.is_ascii_digit()).take(40).collect::<String>();
-            let e = by.entry(format!("{} {}", v.rule, text)).or_insert((
-                0,
-                vec![],
-                format!("{v} at {:?}", v.at.since(scenario.begins)).chars().take(700).collect(),
-            ));
-            e.0 += 1;
-            e.1.push(seed);
         }
     }
-    let took = began.elapsed().as_secs_f64();
-    println!(
-        "{count} seeds in {took:.1} s: {:.0}/s, {:.0} decisions/s, {:.0} decisions/seed, {:.0} s/seed",
-        count as f64 / took,
-        decisions as f64 / took,
-        decisions as f64 / count as f64,
-        time / count as f64
-    );
-    for (k, (n, seeds, ex)) in by {
-        println!("{n} x {k}: {:?}\n    {ex}", &seeds[..seeds.len().min(8)]);
+    if let Ok(mut all) = run.coverage.lock() {
+        all.add(&coverage);
     }
 }
+
+/// One seed, told in full.
+fn one(seed: u64, args: &Args) -> ExitCode {
+    let scenario = seeds::scenario(seed);
+    let Some(violation) = trial::run(&scenario, args.broken, &mut ()).violation else {
+        if args.trace {
+            told::trace(&scenario, args.broken, args.lines);
+        }
+        println!("seed {seed} breaks no rule");
+        return ExitCode::SUCCESS;
+    };
+    told::failed(seed, Some(&violation));
+    let small = if args.whole { scenario } else { told::shrink(scenario, args.broken, violation.rule) };
+    keep(seed, &small, args.broken);
+    told::trace(&small, args.broken, args.lines);
+    ExitCode::FAILURE
+}
+
+/// Where a failing scenario is kept.
+fn keep(_seed: u64, scenario: &crossfade_sim::scenario::Scenario, _broken: Option<Broken>) {
+    println!("{scenario:#?}");
+}
+
+/// Seeds that a thread takes at once.
+const BATCH: u64 = 16;

@@ -111,6 +111,16 @@ fn nothing_attempted_is_nothing_failed() {
 }
 
 #[test]
+fn failures_of_attempts_that_were_counted_before_are_all_that_there_is() {
+    let later = counters(|c| c.failed += 3);
+    let failed = sample(last(&[(0, Answer::Counters(base())), (1_000, later)]));
+    assert_eq!(
+        (failed.connection_rate, failed.failed_percent, failed.failed_rate),
+        (Some(0.0), Some(100.0), Some(3.0))
+    );
+}
+
+#[test]
 fn ninety_percent_is_saturated_and_less_is_not() {
     for (connected, saturated) in [(359, false), (360, true), (400, true)] {
         let seen = sample(last(&[(0, counters(|c| c.connected = connected))]));

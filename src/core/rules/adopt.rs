@@ -46,14 +46,14 @@ fn compare(turn: &mut Turn) {
         return;
     }
     turn.state.volatile.adopting = false;
-    let joined: Vec<(usize, &str)> =
-        turn.instances().filter(|(_, key)| turn.state.joined.contains(*key)).collect();
-    if !joined.iter().all(|(instance, _)| answered(turn, *instance)) {
+    let joined: Vec<usize> =
+        (0..turn.seen.instances.len()).filter(|instance| turn.is_joined(*instance)).collect();
+    if !joined.iter().all(|instance| answered(turn, *instance)) {
         return;
     }
     turn.state.volatile.settled = true;
     let weights =
-        || joined.iter().filter_map(|(instance, _)| turn.reading(*instance)).map(|reading| reading.weight);
+        || joined.iter().filter_map(|instance| turn.reading(*instance)).map(|reading| reading.weight);
     let (lowest, highest) = (weights().min(), weights().max());
     if let Some(raise) = turn.state.raise {
         // Something that stands below where it began was lowered by somebody: there is no raise.
@@ -67,11 +67,11 @@ fn compare(turn: &mut Turn) {
         turn.record();
         if begun {
             turn.state.volatile.raise_in_doubt = true;
-            for (instance, key) in joined {
+            for instance in joined {
                 if let Some(reading) = turn.reading(instance) {
-                    turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+                    turn.set_ours(instance, reading.clone());
                 } else {
-                    turn.state.joined.remove(key);
+                    turn.leave(instance);
                 }
             }
             return;
@@ -86,13 +86,13 @@ fn compare(turn: &mut Turn) {
             format!("a route was found at {lowest} %, below the stored {intended} %: taken over"),
         );
     }
-    for (instance, key) in joined {
+    for instance in joined {
         let off = turn.reading(instance).is_none_or(|reading| !same(reading.weight, turn.intended()));
         if off {
-            turn.state.joined.remove(key);
+            turn.leave(instance);
             turn.record();
         } else if let Some(reading) = turn.reading(instance) {
-            turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+            turn.set_ours(instance, reading.clone());
         }
     }
 }

@@ -62,7 +62,7 @@ fn resume(turn: &mut Turn) -> String {
     let back = turn.state.rolled_back_by_hand.take().is_some();
     if halted {
         // What stands on the routes now is brought to the plan's weight step by step.
-        turn.state.joined.clear();
+        turn.leave_all_but(None);
         turn.state.put_backs.clear();
     }
     if halted || back { "the plan goes on once all is clear".into() } else { "nothing was stopped".into() }

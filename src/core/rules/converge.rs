@@ -20,8 +20,8 @@ pub fn write(turn: &mut Turn) {
         return;
     }
     let intended = turn.intended();
-    for (instance, key) in turn.instances() {
-        if !turn.state.joined.contains(key) || !is_missing(turn, instance, intended) {
+    for instance in 0..turn.seen.instances.len() {
+        if !turn.is_joined(instance) || !is_missing(turn, instance, intended) {
             continue;
         }
         let stands = last_read(turn, instance).unwrap_or(intended);
@@ -45,7 +45,7 @@ fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> boo
     }
     let Some(order) = turn.order(instance) else {
         // What others did to it since is for the drift rules to answer.
-        return ours(turn, instance).is_some_and(|ours| !same(ours, intended));
+        return turn.ours(instance).is_some_and(|ours| !same(ours.weight, intended));
     };
     match order.outcome {
         Outcome::Failed { at } => order.weight > intended || turn.is_due(Some(at), RETRY),
@@ -60,12 +60,6 @@ fn is_missing(turn: &mut Turn, instance: InstanceIndex, intended: Weight) -> boo
 fn last_read(turn: &Turn, instance: InstanceIndex) -> Option<Weight> {
     let (_, reading) = turn.seen.instances.get(instance)?.reading.as_ref()?;
     Some(reading.weight)
-}
-
-/// Where an instance stood when it last stood as this plan wanted it.
-fn ours(turn: &Turn, instance: InstanceIndex) -> Option<Weight> {
-    let key = &turn.seen.instances.get(instance)?.key;
-    turn.state.volatile.ours.get(key).map(|reading| reading.weight)
 }
 
 /// Whether a guard's retreat took a step in this turn.

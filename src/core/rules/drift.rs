@@ -28,14 +28,14 @@ pub fn correct(turn: &mut Turn) {
     }
     for (instance, key) in turn.instances() {
         remember(turn, instance, key);
-        let Some((reading, ours)) = compared(turn, instance, key) else { continue };
+        let Some((reading, ours)) = compared(turn, instance) else { continue };
         if reading.setting == ours.setting {
             continue;
         }
         if same(reading.weight, ours.weight) {
             // The weight stays the one that we set, or small steps would add up unseen.
             let ours = Reading { weight: ours.weight, ..reading.clone() };
-            turn.state.volatile.ours.insert(key.to_owned(), ours);
+            turn.set_ours(instance, ours);
         } else {
             changed(turn, instance, key, reading, &ours);
         }
@@ -46,7 +46,7 @@ pub fn correct(turn: &mut Turn) {
 /// is short of servers the load balancer's own share stands, and while R1 forbids a raise too.
 pub fn follow_servers(turn: &mut Turn) {
     for (instance, key) in turn.instances() {
-        let Some((reading, ours)) = compared(turn, instance, key) else { continue };
+        let Some((reading, ours)) = compared(turn, instance) else { continue };
         let none_lost = reading.legacy_up >= ours.legacy_up && reading.kubernetes_up >= ours.kubernetes_up;
         let stands = reading.setting != ours.setting || same(reading.weight, ours.weight);
         if stands || !none_lost || turn.written(instance).is_some() {
@@ -64,11 +64,11 @@ pub fn follow_servers(turn: &mut Turn) {
 }
 
 /// What a joined instance says and what it should look like, once its last order is answered.
-fn compared<'a>(turn: &Turn<'a>, instance: InstanceIndex, key: &str) -> Option<(&'a Reading, Reading)> {
-    if !turn.state.volatile.settled || turn.pending(instance).is_some() || !turn.state.joined.contains(key) {
+fn compared<'a>(turn: &Turn<'a>, instance: InstanceIndex) -> Option<(&'a Reading, Reading)> {
+    if !turn.state.volatile.settled || turn.pending(instance).is_some() || !turn.is_joined(instance) {
         return None;
     }
-    Some((turn.reading(instance)?, turn.state.volatile.ours.get(key)?.clone()))
+    Some((turn.reading(instance)?, turn.ours(instance)?.clone()))
 }
 
 /// What an order made of an instance is what it should look like from then on. One that failed may
@@ -84,7 +84,7 @@ pub fn remember(turn: &mut Turn, instance: InstanceIndex, key: &str) {
         }
     };
     if let Some(ours) = ours {
-        turn.state.volatile.ours.insert(key.to_owned(), ours.clone());
+        turn.set_ours(instance, ours.clone());
         turn.state.volatile.remembered.insert(key.to_owned(), order.number);
     }
 }
@@ -95,11 +95,11 @@ fn changed(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Readin
     let intended = turn.intended();
     if (is > was && is <= intended) || (is < was && is >= intended) {
         // Towards where it should stand: our doing or not, there is nothing to undo.
-        turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+        turn.set_ours(instance, reading.clone());
     } else if is > was {
         rise(turn, instance, key, reading, ours, reloaded);
     } else if reloaded {
-        turn.state.joined.remove(key);
+        turn.leave(instance);
         turn.record();
         turn.tell(
             Reason::Reloaded,
@@ -110,9 +110,9 @@ fn changed(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Readin
     } else {
         turn.move_to(is, Reason::LoweredByHand);
         turn.fall_back_to_stage();
-        turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+        turn.set_ours(instance, reading.clone());
         // The others follow step by step.
-        turn.state.joined.retain(|joined| joined == key);
+        turn.leave_all_but(Some(instance));
         let message = format!("somebody lowered {key} from {was} % to {is} %: taken over, on every route");
         halt(turn, Reason::LoweredByHand, &message);
     }
@@ -150,7 +150,7 @@ fn rise(
         turn.write(instance, turn.intended(), Purpose::PutBack);
         turn.tell(reason, format!("{who} of {key}: {is} % instead of {was} %, put back at once"));
     } else {
-        turn.state.joined.remove(key);
+        turn.leave(instance);
         turn.tell(reason, format!("{who} of {key}: {is} % instead of {was} %, taken back step by step"));
     }
 }

@@ -13,25 +13,17 @@ pub fn step(turn: &mut Turn) {
         return;
     }
     for (instance, key) in turn.instances() {
-        if !turn.state.joined.contains(key) || leaves_if_below(turn, instance, key) {
+        if !turn.is_joined(instance) || leaves_if_below(turn, instance) {
             join(turn, instance, key);
         }
     }
-    let seen = turn.seen;
-    let exists = |key: &String| seen.instances.iter().any(|instance| &instance.key == key);
-    if !turn.state.joined.iter().all(exists) {
-        turn.state.joined.retain(exists);
-        turn.record();
-    }
-    if !turn.state.volatile.ours.keys().all(exists) {
-        turn.state.volatile.ours.retain(|key, _| exists(key));
-    }
+    turn.forget_strangers();
 }
 
 /// One that was away while the others moved, or was given up in a raise, is brought along again.
-fn leaves_if_below(turn: &mut Turn, instance: InstanceIndex, key: &str) -> bool {
+fn leaves_if_below(turn: &mut Turn, instance: InstanceIndex) -> bool {
     let below = turn.reading(instance).is_some_and(|reading| {
-        let ours = turn.state.volatile.ours.get(key);
+        let ours = turn.ours(instance);
         below(reading.weight, turn.intended())
             && ours.is_none_or(|ours| ours.setting == reading.setting && same(ours.weight, reading.weight))
     });
@@ -40,7 +32,7 @@ fn leaves_if_below(turn: &mut Turn, instance: InstanceIndex, key: &str) -> bool 
     });
     let leaves = below && !ordered && turn.state.raise.is_none() && turn.pending(instance).is_none();
     if leaves {
-        turn.state.joined.remove(key);
+        turn.leave(instance);
         turn.record();
     }
     leaves
@@ -61,8 +53,7 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
         _ => same(reading.weight, intended),
     };
     if arrived {
-        turn.state.joined.insert(key.to_owned());
-        turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+        turn.join(instance, reading);
         turn.record();
         return;
     }

@@ -18,11 +18,11 @@ pub fn notice_falls(turn: &mut Turn) {
     }
     for (instance, key) in turn.instances() {
         drift::remember(turn, instance, key);
-        if turn.pending(instance).is_some() || !turn.state.joined.contains(key) {
+        if turn.pending(instance).is_some() || !turn.is_joined(instance) {
             continue;
         }
         let Some(reading) = turn.reading(instance) else { continue };
-        let Some(ours) = turn.state.volatile.ours.get(key) else { continue };
+        let Some(ours) = turn.ours(instance) else { continue };
         let fell = reading.setting != ours.setting && below(reading.weight, ours.weight);
         if fell && reading.weight < turn.intended() {
             turn.move_to(reading.weight, Reason::Adopted);
@@ -32,7 +32,7 @@ pub fn notice_falls(turn: &mut Turn) {
             }
         }
         if fell {
-            turn.state.volatile.ours.insert(key.to_owned(), reading.clone());
+            turn.set_ours(instance, reading.clone());
         }
     }
 }

@@ -86,10 +86,10 @@ pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
 
 /// The obstacles on the routes.
 pub fn routes(turn: &Turn) -> impl Iterator<Item = Obstacle> {
-    turn.instances().filter_map(|(instance, key)| {
+    (0..turn.seen.instances.len()).filter_map(|instance| {
         if turn.reading(instance).is_none() {
             Some(Obstacle::RouteFailing(instance))
-        } else if !turn.state.joined.contains(key) || !in_sync(turn, instance, key) {
+        } else if !turn.is_joined(instance) || !in_sync(turn, instance) {
             Some(Obstacle::OutOfSync(instance))
         } else {
             None
@@ -98,11 +98,11 @@ pub fn routes(turn: &Turn) -> impl Iterator<Item = Obstacle> {
 }
 
 /// Whether an instance was read as this plan last set it, at the weight that is intended.
-pub fn in_sync(turn: &Turn, instance: InstanceIndex, key: &str) -> bool {
+pub fn in_sync(turn: &Turn, instance: InstanceIndex) -> bool {
     let Some(reading) = turn.reading(instance) else { return false };
     let Some(intended) = turn.state.intended else { return false };
-    let ours = turn.state.volatile.ours.get(key);
-    let Some(ours) = ours.filter(|ours| ours.setting == reading.setting) else { return false };
+    let ours = turn.ours(instance).filter(|ours| ours.setting == reading.setting);
+    let Some(ours) = ours else { return false };
     // Without an order it is what was found at the plan's weight; servers may have gone since.
     let asked = turn.order(instance).map_or(same(ours.weight, intended), |order| {
         order.weight == intended && matches!(order.outcome, Outcome::Done(_))

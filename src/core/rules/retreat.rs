@@ -59,9 +59,9 @@ fn begin(turn: &mut Turn) {
 /// A raise that was read back nowhere has not happened: what goes down goes from where it began.
 fn forget_unseen_raise(turn: &mut Turn) {
     let Some(raise) = turn.state.raise.filter(|raise| raise.to == turn.intended()) else { return };
-    let seen_higher = turn.seen.instances.iter().any(|seen| {
-        let joined = turn.state.joined.contains(&seen.key);
-        joined && seen.reading.as_ref().is_some_and(|(_, reading)| above(reading.weight, raise.from))
+    let seen_higher = turn.seen.instances.iter().enumerate().any(|(instance, seen)| {
+        let stands = seen.reading.as_ref().map(|(_, reading)| reading.weight);
+        turn.is_joined(instance) && stands.is_some_and(|stands| above(stands, raise.from))
     });
     if !seen_higher {
         turn.state.intended = Some(raise.from);

@@ -48,11 +48,18 @@ pub fn count(turn: &mut Turn) {
 
 /// Whether the clock runs now.
 pub fn runs(turn: &Turn) -> bool {
-    let Some(stage) = turn.state.stage.and_then(|index| turn.plan.stages.get(index)) else { return false };
-    let stops = |obstacle: Obstacle| {
-        !matches!(obstacle, Obstacle::Cooldown(_) | Obstacle::AnotherRaising | Obstacle::Rejected)
-    };
-    turn.intended() >= stage.weight && turn.state.raise.is_none() && !obstacles::all(turn).any(stops)
+    is_at_weight(turn) && !obstacles::all(turn).any(|obstacle| stops(&obstacle))
+}
+
+/// Whether the clock would run if nothing stopped it.
+pub fn is_at_weight(turn: &Turn) -> bool {
+    let stage = turn.state.stage.and_then(|index| turn.plan.stages.get(index));
+    stage.is_some_and(|stage| turn.intended() >= stage.weight) && turn.state.raise.is_none()
+}
+
+/// Whether an obstacle stops the clock.
+pub fn stops(obstacle: &Obstacle) -> bool {
+    !matches!(obstacle, Obstacle::Cooldown(_) | Obstacle::AnotherRaising | Obstacle::Rejected)
 }
 
 /// The longest time between two looks that still counts as watched.

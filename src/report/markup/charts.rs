@@ -19,7 +19,7 @@ pub fn write(out: &mut String, clock: Clock, runs: &[Run]) {
         "<p class=\"help\">{} <span class=\"hands\">Drag over a chart to zoom all of them, double-click to see \
          all again. <button type=\"button\" id=\"reset\" hidden>See all</button></span></p>\n",
         match clock {
-            Clock::SinceBegin => "Times count from the begin.",
+            Clock::SinceBegin => "Times count from the start.",
             Clock::Unix => "Times are in UTC.",
         }
     );

@@ -101,7 +101,7 @@ impl Lives {
     }
 }
 
-/// What a person must end, or what lasts longer than any run.
+/// What a person must end, or what lasts longer than most runs.
 fn is_lasting(reason: Reason) -> bool {
     matches!(
         reason,
@@ -113,6 +113,7 @@ fn is_lasting(reason: Reason) -> bool {
             | Reason::GuardPaused
             | Reason::GuardRollback
             | Reason::Cooldown
+            | Reason::BaselineLearning
             | Reason::RollbackByHand
             | Reason::LoweredByHand
             | Reason::Drift

@@ -59,6 +59,9 @@ fn against(case: &Case<'_>) -> Option<String> {
 
 /// A person's `rollback` that no later `resume` has ended.
 fn walked_back_by_hand(case: &Case<'_>) -> Option<String> {
+    if case.truth.clock_stepped {
+        return None;
+    }
     let commands = &case.decided.after.state().commands;
     let back = commands.get(&Command::Rollback)?;
     let resumed = commands.get(&Command::Resume).is_some_and(|resume| resume.at >= back.at);

@@ -6,8 +6,10 @@ use super::Case;
 
 pub fn says_why(case: &Case<'_>) -> Option<String> {
     let (decided, state) = (case.decided, case.decided.after.state());
-    // What a status says changes with what is done; between, now and then is enough.
-    if decided.actions.is_empty() && !decided.now.as_millis().is_multiple_of(NOW_AND_THEN) {
+    // What is told first changes with what is done; the whole of it is looked at then, and now and then.
+    let told = state.volatile.told;
+    let changed = decided.before.is_some_and(|before| before.volatile.told != told);
+    if !(changed || decided.now.as_millis().is_multiple_of(NOW_AND_THEN)) {
         return None;
     }
     let report = decided.minds.get(decided.service)?.engine.report(decided.clock);
@@ -29,4 +31,4 @@ pub fn says_why(case: &Case<'_>) -> Option<String> {
 }
 
 /// Every so many milliseconds.
-const NOW_AND_THEN: u64 = 5_000;
+const NOW_AND_THEN: u64 = 30_000;

@@ -26,7 +26,7 @@ pub fn takes_the_unknown_for_nothing(case: &Case<'_>) -> Option<String> {
     for (database, place) in case.plan().databases.iter().zip(behind) {
         let stale = (database.every * 3).max(Duration::from_secs(1)) + database.every + case.truth.step * 2;
         let silent = case.truth.databases.get(*place)?.silent.lasts(Time::default(), decided.now);
-        let unheard = !decided.databases.get(*place)?.is_heard(decided.now);
+        let unheard = decided.databases.get(*place)?.is_silent(decided.now);
         if !unheard || silent.is_none_or(|silent| silent <= stale) {
             continue;
         }
@@ -63,7 +63,7 @@ pub fn raises_nothing_unknown(case: &Case<'_>) -> Option<String> {
     for (database, place) in case.plan().databases.iter().zip(behind) {
         let stale = (database.every * 3).max(Duration::from_secs(1)) + database.every + truth.step * 2;
         let silent = truth.databases.get(*place)?.silent.lasts(Time::default(), now);
-        let still = !case.decided.databases.get(*place)?.is_heard(now);
+        let still = case.decided.databases.get(*place)?.is_silent(now);
         if still && silent.is_some_and(|silent| silent > stale) {
             return Some(format!(
                 "raises although database {} has said nothing for {silent:?}",

@@ -206,7 +206,7 @@ impl Truth {
         for (truth, database) in self.databases.iter_mut().zip(&world.databases) {
             let heard = database.is_heard(now);
             truth.heard.is(heard, now);
-            truth.silent.is(!heard, now);
+            truth.silent.is(database.is_silent(now), now);
             if database.is_lost(now) {
                 truth.returned = now;
             }
@@ -272,6 +272,7 @@ fn end(event: &Event) -> Option<Duration> {
         What::Burst { span, .. }
         | What::Blind { span, .. }
         | What::MonitorRefused { span, .. }
+        | What::MonitorCrowdedOut { span, .. }
         | What::Hands { span, .. }
         | What::Api { span, .. } => {
             if span.is_zero() {

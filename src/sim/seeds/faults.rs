@@ -77,7 +77,8 @@ fn database(random: &mut Rng, scenario: &Scenario) -> What {
         },
         6 | 7 => What::Restart { database, span: span(random), failover: random.bool() },
         8 => What::FlushStatus { database },
-        9 => What::MonitorRefused { database, span: span(random) },
+        9 if random.bool() => What::MonitorRefused { database, span: span(random) },
+        9 => What::MonitorCrowdedOut { database, span: span(random) },
         _ => What::Blind { database, span: span(random) },
     }
 }

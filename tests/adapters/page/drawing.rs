@@ -60,6 +60,7 @@ fn the_same_chart_of_two_runs_stands_beside_it_on_the_same_scale() {
     assert_eq!(line(with), line(without));
     let peak =
         |frame: &Frame| places(&picture, frame, &frame.colours[0]).iter().map(|at| at.1).min().unwrap();
+    assert!(peak(without) > 2, "the highest curve of both fits");
     assert!(peak(with) > peak(without) + 50, "{} and {}", peak(with), peak(without));
 
     browser.size(800, 1000);

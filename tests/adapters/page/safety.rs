@@ -54,7 +54,7 @@ fn without_scripts_the_figures_and_tables_are_still_there() {
     let words = words.as_str().unwrap();
     for told in [
         "The charts need JavaScript",
-        "0.1 % of requests failed instead of 14 %",
+        "no request in ten thousand failed, without it one in nine",
         "932 to 1,633",
         "accounts: 1,418 connects/s, above 1.5 x the baseline of 940 for 3 s; nothing rises",
     ] {

@@ -19,4 +19,5 @@ mod restart;
 mod same;
 mod sampled;
 mod samples;
+mod status;
 mod world;

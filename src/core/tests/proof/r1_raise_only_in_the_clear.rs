@@ -203,3 +203,27 @@ fn a_retreat_that_has_arrived_still_keeps_the_weight_down() {
     });
     assert!(case.is_still());
 }
+
+#[test]
+fn servers_that_went_after_a_restart_keep_no_plan_from_going_on() {
+    // Found at the plan's weight, no order given since; then half of the Kubernetes servers go.
+    let case = ready_to_rise().but(|case| {
+        for seen in &mut case.seen.instances {
+            let (_, reading) = seen.reading.as_mut().unwrap();
+            (reading.weight, reading.kubernetes_up) = (percent(5), 2);
+        }
+    });
+    assert_eq!(case.decide().state.raise, Some(Raise { from: percent(10), to: percent(50), at: NOW }));
+}
+
+#[test]
+fn a_stage_without_a_soak_and_one_at_the_same_weight_are_passed_at_once() {
+    let case = ready_to_rise().but(|case| {
+        case.plan.stages.insert(2, stage("again", 10));
+        case.plan.stages[2].soak = seconds(0);
+    });
+    let decision = case.decide();
+    assert_eq!(decision.state.stage, Some(3));
+    assert!(decision.state.proven.contains("again"));
+    assert_eq!(decision.state.raise, Some(Raise { from: percent(10), to: percent(50), at: NOW }));
+}

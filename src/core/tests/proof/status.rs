@@ -1,0 +1,204 @@
+//! What the status says: phase, conditions, and when things end.
+
+use crossfade_core::guard::{Level, Unknown};
+use crossfade_core::reason::Reason;
+use crossfade_core::report::{Phase, Report, Who};
+use crossfade_core::state::{ByHand, Halt, Raise, Retreat};
+use crossfade_core::time::Time;
+
+use crate::build::{Case, NOW, ago, minutes, percent, rate, seconds, standing_at};
+
+/// What the status says of a case as it is, nothing decided.
+fn report(case: &Case) -> Report {
+    crossfade_core::report::of(&case.plan, &case.state, &case.seen, case.now)
+}
+
+/// `Ready`, `Reconciling`, `Stalled`, `GuardsClear`, `RoutesInSync`, `RolledBack`.
+fn conditions(case: &Case) -> [bool; 6] {
+    let report = report(case);
+    let kinds: Vec<&str> = report.conditions.iter().map(|condition| condition.kind).collect();
+    assert_eq!(kinds, ["Ready", "Reconciling", "Stalled", "GuardsClear", "RoutesInSync", "RolledBack"]);
+    std::array::from_fn(|place| report.conditions[place].status)
+}
+
+const READY: [bool; 6] = [true, false, false, true, true, false];
+
+fn completed() -> Case {
+    standing_at(100).soaked()
+}
+
+#[test]
+fn every_phase_has_a_name_of_its_own() {
+    let all = [
+        (Phase::Pending, "Pending"),
+        (Phase::Shifting, "Shifting"),
+        (Phase::Soaking, "Soaking"),
+        (Phase::AwaitingApproval, "AwaitingApproval"),
+        (Phase::Paused, "Paused"),
+        (Phase::RollingBack, "RollingBack"),
+        (Phase::RolledBack, "RolledBack"),
+        (Phase::Completed, "Completed"),
+    ];
+    for (phase, name) in all {
+        assert_eq!(phase.name(), name);
+    }
+}
+
+#[test]
+fn a_plan_whose_last_stage_has_soaked_at_its_weight_is_completed() {
+    assert_eq!(report(&completed()).phase, Phase::Completed);
+    assert_eq!(conditions(&completed()), READY);
+    assert_eq!(report(&completed()).conditions[0].reason, Reason::Completed);
+    let not_yet = [
+        completed().but(|case| case.state.soaked = minutes(9)),
+        completed().but(|case| case.state.intended = Some(percent(99))),
+        completed().but(|case| case.state.stage = Some(2)),
+        completed().with_a_raise_in_flight_to(100),
+    ];
+    for (place, case) in not_yet.iter().enumerate() {
+        assert_ne!(report(case).phase, Phase::Completed, "case {place}");
+        assert_ne!(report(case).conditions[0].reason, Reason::Completed, "case {place}");
+    }
+}
+
+#[test]
+fn a_soak_ends_when_what_is_left_of_it_has_passed_and_only_while_it_runs() {
+    let soaking = standing_at(50).but(|case| case.state.soaked = minutes(4));
+    assert_eq!(report(&soaking).soak_ends, Some(NOW + minutes(6)));
+    assert_eq!(report(&soaking).phase, Phase::Soaking);
+    assert_eq!(report(&soaking).blocked_by[0].until, Some(NOW + minutes(6)));
+    assert_eq!(report(&soaking.clone().soaked()).soak_ends, None);
+    assert_eq!(report(&soaking.but(|case| case.plan.paused = true)).soak_ends, None);
+}
+
+#[test]
+fn a_route_that_fails_says_so_and_not_that_it_is_waited_for() {
+    let waiting = standing_at(50).but(|case| case.state.volatile.settled = false);
+    let reasons = |case: &Case| -> Vec<Reason> {
+        report(case).blocked_by.iter().map(|blocker| blocker.reason).collect()
+    };
+    assert!(reasons(&waiting).contains(&Reason::ReadingRoutes));
+    let failing = waiting.failing(0);
+    assert!(!reasons(&failing).contains(&Reason::ReadingRoutes));
+    assert!(reasons(&failing).contains(&Reason::RouteFailing));
+}
+
+#[test]
+fn what_a_stage_waits_for_is_its_record_its_ramp_its_soak_its_approval_or_its_target() {
+    let first = |case: &Case| report(case).blocked_by.first().map(|blocker| (blocker.reason, blocker.who));
+    let recording = standing_at(10).with_a_recorded_raise_to(50);
+    assert_eq!(first(&recording), Some((Reason::Recording, Who::Nobody)));
+    let written = standing_at(10).with_a_raise_in_flight_to(50);
+    assert!(report(&written).blocked_by.iter().all(|blocker| blocker.reason == Reason::OutOfSync));
+
+    let half_way = standing_at(30).with_a_ramp(5, 60).but(|case| {
+        case.state.stage = Some(2);
+        case.state.last_step = Some(ago(seconds(20)));
+    });
+    assert_eq!(first(&half_way), Some((Reason::RampWaiting, Who::Nobody)));
+    assert_eq!(report(&half_way).blocked_by[0].until, Some(NOW + seconds(40)));
+    let due = half_way.clone().but(|case| case.state.last_step = Some(ago(seconds(60))));
+    assert_eq!(first(&due), None);
+    assert_eq!(report(&due).phase, Phase::Shifting);
+    let there = half_way.but(|case| {
+        case.state.stage = Some(1);
+        case.state.intended = Some(percent(10));
+    });
+    assert!(report(&there).blocked_by.iter().any(|blocker| blocker.reason == Reason::Soaking));
+
+    let approval = standing_at(50).soaked().but(|case| case.plan.stages[3].approval = true);
+    assert_eq!(first(&approval), Some((Reason::AwaitingApproval, Who::Person)));
+    assert_eq!(report(&approval).phase, Phase::AwaitingApproval);
+    let target = approval.but(|case| case.plan.target_stage = Some("half".into()));
+    assert_eq!(first(&target).map(|(reason, _)| reason), Some(Reason::TargetStageReached));
+    assert_eq!(report(&target).phase, Phase::Soaking);
+    let at_target = standing_at(10).soaked().but(|case| case.plan.target_stage = Some("half".into()));
+    assert_eq!(first(&at_target), None, "the target itself may be entered");
+}
+
+#[test]
+fn what_waits_for_a_person_is_ready_and_what_ends_by_itself_is_reconciling() {
+    let held = standing_at(50).but(|case| case.seen.wishes.hold = Some("lunch".into()));
+    assert_eq!(report(&held).phase, Phase::Paused);
+    assert_eq!(conditions(&held), READY);
+    let paused = standing_at(50).but(|case| case.plan.paused = true);
+    assert_eq!(conditions(&paused), READY);
+
+    let tripped = standing_at(50).at_level(&rate(), Level::Pause);
+    assert_eq!(report(&tripped).phase, Phase::Paused);
+    assert_eq!(conditions(&tripped), [false, true, false, false, true, false]);
+    let both = tripped.but(|case| case.plan.paused = true);
+    assert_eq!(conditions(&both), [false, true, false, false, true, false]);
+
+    let cooling = standing_at(50).but(|case| case.state.cooldown_until = Some(NOW + minutes(5)));
+    assert_eq!(report(&cooling).phase, Phase::RolledBack);
+    assert_eq!(conditions(&cooling), [false, true, false, true, true, true]);
+    let pending = standing_at(50).but(|case| case.state.intended = None);
+    assert_eq!(report(&pending).phase, Phase::Pending);
+    assert!(conditions(&pending)[1]);
+}
+
+#[test]
+fn what_only_a_person_ends_is_stalled_and_nothing_else() {
+    let halted = standing_at(50).but(|case| {
+        case.state.halt = Some(Halt { reason: Reason::Drift, message: "a writer".into(), since: NOW });
+    });
+    assert_eq!(report(&halted).phase, Phase::Paused);
+    assert_eq!(conditions(&halted), [false, false, true, true, false, false]);
+    let rejected = standing_at(50).but(|case| {
+        case.seen.rejected = Some((Reason::InvalidSpec, "spec.stages is wrong".into()));
+    });
+    assert_eq!(conditions(&rejected)[..3], [false, false, true]);
+    let approval = standing_at(50).soaked().but(|case| case.plan.stages[3].approval = true);
+    assert_eq!(conditions(&approval), READY);
+    let after_a_retreat = approval.clone().but(|case| case.state.retreats_ever = 1);
+    assert_eq!(conditions(&after_a_retreat)[..3], [false, false, true]);
+    let soaking = standing_at(50).but(|case| case.state.retreats_ever = 1);
+    assert_eq!(conditions(&soaking), READY);
+}
+
+#[test]
+fn a_retreat_and_a_walk_back_are_told_until_they_are_over() {
+    let retreat = |arrived| Retreat { target: percent(10), since: NOW, guard: rate(), arrived };
+    let going = standing_at(50).but(|case| case.state.retreat = Some(retreat(false)));
+    assert_eq!(report(&going).phase, Phase::RollingBack);
+    assert!(conditions(&going)[5]);
+    let there = standing_at(10).but(|case| case.state.retreat = Some(retreat(true)));
+    assert_eq!(report(&there).phase, Phase::RolledBack);
+    assert!(conditions(&there)[5]);
+    let by_hand = |weight: u16| {
+        standing_at(weight).but(|case| {
+            let reason = "enough".to_owned();
+            case.state.rolled_back_by_hand = Some(ByHand { target: percent(10), since: NOW, reason });
+        })
+    };
+    assert_eq!(report(&by_hand(50)).phase, Phase::RollingBack);
+    assert_eq!(report(&by_hand(10)).phase, Phase::RolledBack);
+}
+
+#[test]
+fn data_that_is_unknown_pauses_after_a_minute_and_a_database_that_is_down_at_once() {
+    let stale = |since: Time| standing_at(50).unknown(&rate(), Unknown::Stale { since });
+    let young = stale(ago(seconds(59)));
+    assert_ne!(report(&young).phase, Phase::Paused);
+    assert_eq!(conditions(&young)[3], false);
+    let old = stale(ago(seconds(60)));
+    assert_eq!(report(&old).phase, Phase::Paused);
+    assert_eq!(conditions(&old)[1], true);
+    let down = standing_at(50).unknown(&rate(), Unknown::Down { since: NOW, error: "refused".into() });
+    assert_eq!(report(&down).phase, Phase::Paused);
+    assert_eq!(report(&down).blocked_by[0].reason, Reason::DatabaseDown);
+    let learning = standing_at(50).unknown(&rate(), Unknown::Learning { until: NOW + minutes(3) });
+    assert_ne!(report(&learning).phase, Phase::Paused);
+    assert_eq!(report(&learning).blocked_by[0].until, Some(NOW + minutes(3)));
+}
+
+#[test]
+fn a_raise_without_anything_against_it_is_shifting() {
+    let written = standing_at(10).but(|case| {
+        case.state.raise = Some(Raise { from: percent(10), to: percent(10), at: NOW });
+    });
+    let report = report(&written);
+    assert_eq!(report.phase, Phase::Shifting);
+    assert_eq!(report.conditions[0].reason, Reason::Raising);
+}

@@ -1,0 +1,107 @@
+//! From a plan back to the spec that says it.
+
+use serde_json::{Value, json};
+
+use super::plan;
+use crate::api::{duration, number};
+use crate::core::defaults;
+use crate::core::guard::{Condition, Guard, Signal, Test};
+use crate::core::plan::{Database, Plan, RollbackTo, Stage};
+
+/// The spec that says `plan`, and what of it no spec can say.
+pub fn write(plan: &Plan) -> (Value, Vec<String>) {
+    let mut lost = Vec::new();
+    let mut spec = json!({
+        "stages": plan.stages.iter().map(stage).collect::<Vec<_>>(),
+        "routes": plan.routes.iter().map(|route| json!({
+            "name": route.name,
+            "haproxy": {"instances": route.instances},
+        })).collect::<Vec<_>>(),
+        "databases": plan.databases.iter().map(|each| database(each, &mut lost)).collect::<Vec<_>>(),
+        "rollback": {
+            "to": match plan.rollback.to { RollbackTo::Previous => "Previous", RollbackTo::Zero => "Zero" },
+            "maxStep": plan.rollback.max_step.percent(),
+            "every": duration::format(plan.rollback.every),
+        },
+    });
+    if plan.paused {
+        spec["paused"] = true.into();
+    }
+    if let Some(target) = &plan.target_stage {
+        spec["targetStage"] = target.clone().into();
+    }
+    if !plan.approvals.is_empty() {
+        spec["approvals"] = plan.approvals.iter().cloned().collect();
+    }
+    (number::normal(spec), lost)
+}
+
+fn stage(stage: &Stage) -> Value {
+    let mut written = json!({"name": stage.name, "weight": stage.weight.percent()});
+    if let Some(ramp) = stage.ramp {
+        written["ramp"] = json!({"step": ramp.step.percent(), "every": duration::format(ramp.every)});
+    }
+    if !stage.soak.is_zero() {
+        written["soak"] = json!({"for": duration::format(stage.soak)});
+    }
+    if stage.approval {
+        written["approval"] = "Required".into();
+    }
+    written
+}
+
+fn database(database: &Database, lost: &mut Vec<String>) -> Value {
+    let guards: Vec<Value> = Signal::ALL
+        .into_iter()
+        .filter_map(|signal| match database.guards.iter().find(|guard| guard.signal == signal) {
+            None => Some(json!({"signal": signal.name(), "enabled": false})),
+            Some(own) if is_default(own, database) => None,
+            Some(own) => Some(guard(own).unwrap_or_else(|| {
+                lost.push(format!("{signal} of database {}", database.name));
+                json!({"signal": signal.name()})
+            })),
+        })
+        .collect();
+    json!({"name": database.name, "every": duration::format(database.every), "guards": guards})
+}
+
+/// Whether a guard is what a plan that says nothing of it gets at this sampling period.
+fn is_default(guard: &Guard, database: &Database) -> bool {
+    let spec = json!({"databases": [{"name": "d", "every": duration::format(database.every)}]});
+    let said = plan::read(Some(&spec), &[], "spec");
+    let got = said.ok().and_then(|said| {
+        said.plan.databases.first()?.guards.iter().find(|got| got.signal == guard.signal).cloned()
+    });
+    got.unwrap_or_else(|| defaults::guard(guard.signal)) == *guard
+}
+
+/// A user's guard: all absolute, or all relative.
+fn guard(guard: &Guard) -> Option<Value> {
+    let [pause] = guard.pause.as_slice() else { return None };
+    let mut written = json!({
+        "signal": guard.signal.name(),
+        "pause": condition(pause)?,
+        "resume": condition(&guard.resume)?,
+    });
+    match guard.rollback.as_slice() {
+        [] => {}
+        [rollback] => written["rollback"] = condition(rollback)?,
+        _ => return None,
+    }
+    Some(written)
+}
+
+fn condition(condition: &Condition) -> Option<Value> {
+    let (name, value) = match condition.test {
+        Test::Above(value) | Test::Failures { percent: value, .. } => ("above", json!(value)),
+        Test::Below(value) | Test::FailuresBelow { percent: value } => ("below", json!(value)),
+        Test::AboveBaseline(factor) => ("aboveBaseline", json!(factor.to_string())),
+        Test::BelowBaseline(factor) => ("belowBaseline", json!(factor.to_string())),
+        Test::Trend(_) | Test::FullWithin(_) => return None,
+    };
+    let mut written = json!({name: value, "for": duration::format(condition.lasting)});
+    if condition.within != condition.lasting {
+        written["within"] = duration::format(condition.within).into();
+    }
+    Some(written)
+}

@@ -1,0 +1,103 @@
+//! Every file under `tests/scenarios` is played. Those that need what Crossfade cannot do yet say so, and
+//! fail here once it can: nobody forgets to take the mark away.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::scenario::{Loaded, load, read, run};
+
+/// Every file, by name: one that is forgotten here, or gone from there, fails.
+const FILES: &[&str] = &[
+    "api-down",
+    "blind",
+    "common-surge-today",
+    "counter-collapse",
+    "counter-reset",
+    "crash-anywhere",
+    "cron-burst",
+    "cron-burst-noisy",
+    "failover-storm",
+    "gitops-revert",
+    "irreversible-before-peak",
+    "kubernetes-surge-all-back",
+    "kubernetes-surge-with-room",
+    "kubernetes-vanishes",
+    "load-balancer-reload",
+    "low-rate",
+    "monday-ramp",
+    "proton-2022-latent",
+    "proton-2025-common",
+    "proton-2025-kubernetes-only",
+    "proton-2025-unattributed",
+    "rollback-without-room",
+    "shared-database",
+    "shared-database-today",
+];
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+fn loaded(name: &str) -> Loaded {
+    let text = fs::read_to_string(folder().join(format!("{name}.yaml"))).unwrap();
+    let file = read(&text).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
+    load(&file, &[]).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"))
+}
+
+#[test]
+fn every_file_is_named_here_and_named_as_its_scenario() {
+    let found: BTreeSet<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(found, FILES.iter().map(ToString::to_string).collect::<BTreeSet<_>>());
+    for name in FILES {
+        assert_eq!(loaded(name).name, *name);
+    }
+}
+
+/// What is wrong with a scenario: an expectation that does not hold, or a mark that is no longer true.
+fn wrong(loaded: &Loaded) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for field in loaded.needs.iter().flat_map(|need| &need.fields) {
+        if !loaded.left_out.contains(field) {
+            wrong.push(format!("{field} is known now, or not in the plan: take it out of needs"));
+        }
+    }
+    for outcome in run(loaded).outcomes {
+        match (&outcome.needs, outcome.holds) {
+            (None, false) => wrong.push(format!("expected {}: {}", outcome.expected, outcome.found)),
+            (Some(feature), true) => wrong.push(format!(
+                "expected {}: it holds ({}), though it is said to need {feature}: take the mark away",
+                outcome.expected, outcome.found
+            )),
+            _ => {}
+        }
+    }
+    let used: BTreeSet<_> =
+        loaded.expectations.iter().filter_map(|expected| expected.needs.clone()).collect();
+    let named: BTreeSet<_> = loaded.needs.iter().map(|need| need.feature.clone()).collect();
+    if used != named {
+        wrong.push(format!("needs names {named:?}, the expectations {used:?}"));
+    }
+    wrong
+}
+
+#[test]
+fn every_scenario_ends_as_expected_and_each_mark_is_still_true() {
+    let half = FILES.len().div_ceil(2);
+    let failing: Vec<String> = std::thread::scope(|scope| {
+        let halves: Vec<_> = FILES
+            .chunks(half)
+            .map(|names| {
+                scope.spawn(move || names.iter().map(|name| (name, wrong(&loaded(name)))).collect::<Vec<_>>())
+            })
+            .collect();
+        let all = halves.into_iter().flat_map(|half| half.join().unwrap());
+        all.flat_map(|(name, wrong)| wrong.into_iter().map(move |wrong| format!("{name}: {wrong}"))).collect()
+    });
+    assert!(failing.is_empty(), "\n{}", failing.join("\n"));
+}
