@@ -4,7 +4,7 @@
 //! The obstacles of the engine (its reasons not to raise) show as the reasons that block; a retreat under
 //! way shows as the phase `RollingBack`.
 
-mod declared;
+pub mod declared;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,8 +18,6 @@ use crossfade_core::seen::Authority;
 
 use crate::scenario::{Hands, Mode, Scenario, What};
 use crate::witness::{Decided, Witness};
-
-pub use declared::DECLARED;
 
 /// What kind of thing was visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,10 +101,10 @@ impl Coverage {
 
     /// What is declared and was not visited, and what was visited and is not declared.
     pub fn gaps(&self) -> (Vec<Visit>, Vec<Visit>) {
-        let declared =
-            || DECLARED.iter().flat_map(|(kind, name, sorts)| sorts.iter().map(|sort| (*kind, *name, *sort)));
-        let missing = declared().filter(|visit| !self.visits.contains_key(visit)).collect();
-        let unknown = self.visits.keys().filter(|visit| !declared().any(|known| known == **visit));
+        let often = || declared::visits(declared::OFTEN);
+        let known = || often().chain(declared::visits(declared::RARE));
+        let missing = often().filter(|visit| !self.visits.contains_key(visit)).collect();
+        let unknown = self.visits.keys().filter(|visit| !known().any(|known| known == **visit));
         (missing, unknown.copied().collect())
     }
 

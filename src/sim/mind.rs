@@ -70,23 +70,25 @@ impl Mind {
         mind
     }
 
-    /// What the watch of the plans delivers.
-    pub fn watch(&mut self, object: &Object, clock: Time) {
+    /// What the watch of the plans delivers; whether the plan is another one.
+    pub fn watch(&mut self, object: &Object, clock: Time) -> bool {
         if self.known.1 == object.version {
-            return;
+            return false;
         }
-        if self.known.0 != object.generation {
+        let respecified = self.known.0 != object.generation;
+        if respecified {
             self.engine.set_plan(object.plan.clone(), clock);
             self.lanes.resize_with(object.plan.instances().count(), || Lane::new(self.replica));
         }
         self.known = (object.generation, object.version);
         if self.asked == object.asked {
-            return;
+            return respecified;
         }
         self.asked = object.asked;
         self.engine.set_wishes(object.wishes.clone());
         self.engine.set_rejected(object.rejected.clone());
         self.touched = true;
+        respecified
     }
 
     /// What this replica may do has changed.

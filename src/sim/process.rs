@@ -268,9 +268,7 @@ impl Process {
         let clock = self.clock(outside.now);
         let mut changed = false;
         for (mind, object) in self.minds.iter_mut().zip(&outside.api.objects) {
-            let before = mind.touched;
-            mind.watch(object, clock);
-            changed |= mind.touched && !before;
+            changed |= mind.watch(object, clock);
         }
         if changed {
             self.follow(outside);

@@ -78,6 +78,7 @@ fn main() -> ExitCode {
             told::failed(*seed, violation.as_ref());
         }
         if run.args.all {
+            println!("\n{}", run.coverage.into_inner().unwrap_or_default().table());
             return ExitCode::FAILURE;
         }
         return failed.first().map_or(ExitCode::FAILURE, |(seed, _)| one(*seed, &run.args));

@@ -22,7 +22,9 @@ pub fn step(turn: &mut Turn) {
 
 /// A recorded raise is written once its record is stored, if R1 still holds then.
 fn start(turn: &mut Turn, raise: Raise) {
-    if obstacles::all(turn).next().is_some() {
+    // The plan may have changed while it was recorded.
+    let beyond = present(turn).is_none_or(|stage| raise.to > stage.weight);
+    if beyond || obstacles::all(turn).next().is_some() {
         turn.state.raise = None;
         turn.record();
         return;

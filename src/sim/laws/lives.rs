@@ -9,6 +9,7 @@ use crossfade_core::report::Phase;
 
 use super::truth::Truth;
 use super::{Found, Rule, SAME, bounds};
+use crate::balancer::Balancer;
 use crate::scenario::Scenario;
 use crate::world::World;
 
@@ -45,6 +46,12 @@ impl Lives {
             let report = mind.engine.report(clock);
             let reasons: Vec<Reason> = report.blocked_by.iter().map(|blocker| blocker.reason).collect();
             let lasts = reasons.iter().any(|reason| is_lasting(*reason)) || tripped(mind);
+            // A pool without servers, or with others than it was set with, has a share of its own.
+            let as_set = world
+                .services
+                .get(index)
+                .is_none_or(|service| service.balancers.iter().all(Balancer::is_as_set));
+            let lasts = lasts || (!as_set && reasons.contains(&Reason::OutOfSync));
             let stuck = reasons.iter().find(|reason| ends_soon(**reason));
             if !lasts && let Some(stuck) = stuck {
                 found(

@@ -1,7 +1,5 @@
 //! R2: the brake comes first, and walks to the end.
 
-use std::time::Duration;
-
 use crossfade_core::action::Action;
 use crossfade_core::guard::{Level, Test};
 use crossfade_core::route::Outcome;
@@ -71,10 +69,7 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
         let mut guards = known.guards.iter();
         for (database, place) in object.plan.databases.iter().zip(&service.databases) {
             for guard in &database.guards {
-                let (Some(guard_truth), Some(database_truth)) = (guards.next(), truth.databases.get(*place))
-                else {
-                    continue;
-                };
+                let Some(guard_truth) = guards.next() else { continue };
                 let Some(over) = guard_truth.rollback.since() else { continue };
                 let absolute =
                     guard.rollback.iter().filter(|condition| matches!(condition.test, Test::Above(_)));
@@ -86,11 +81,9 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
                 if now.since(over) <= bound {
                     continue;
                 }
-                // After it came back its data does not count for a minute.
-                let counts = database_truth.anew.max(database_truth.returned + RETURNING);
                 let charge = truth.replicas.iter().enumerate().find_map(|(number, replica)| {
                     let since = replica.charge.get(index)?.since()?.max(replica.awake.since()?);
-                    (now.since(since.max(counts).max(over)) > bound).then_some(number)
+                    (now.since(since.max(truth.counts(*place, number)).max(over)) > bound).then_some(number)
                 });
                 let Some(replica) = charge else { continue };
                 let asked = now.since(known.asked_at);
@@ -113,5 +106,3 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
         }
     }
 }
-
-const RETURNING: Duration = Duration::from_secs(62);

@@ -85,9 +85,7 @@ pub fn clears_in_time(truth: &Truth, world: &World, found: &mut Found<'_>) {
         let mut guards = known.guards.iter();
         for (database, place) in object.plan.databases.iter().zip(&service.databases) {
             for guard in &database.guards {
-                let (Some(of_guard), Some(of_database)) = (guards.next(), truth.databases.get(*place)) else {
-                    continue;
-                };
+                let Some(of_guard) = guards.next() else { continue };
                 if guard.signal == Signal::FailedConnections {
                     continue;
                 }
@@ -96,7 +94,6 @@ pub fn clears_in_time(truth: &Truth, world: &World, found: &mut Found<'_>) {
                 if of_guard.resume.lasts(Time::default(), now).is_none_or(|under| under <= bound) {
                     continue;
                 }
-                let counts = of_database.anew.max(of_database.returned + Duration::from_secs(62));
                 for (number, (replica, process)) in truth.replicas.iter().zip(&world.processes).enumerate() {
                     let (Some(awake), Some(charge)) = (
                         replica.awake.since(),
@@ -104,7 +101,7 @@ pub fn clears_in_time(truth: &Truth, world: &World, found: &mut Found<'_>) {
                     ) else {
                         continue;
                     };
-                    let since = awake.max(charge).max(counts).max(known.asked_at);
+                    let since = awake.max(charge).max(truth.counts(*place, number)).max(known.asked_at);
                     if of_guard.resume.lasts(since, now).is_none_or(|under| under <= bound) {
                         continue;
                     }

@@ -42,7 +42,8 @@ pub struct Database {
     pub full: Since,
     /// When it last came back, or its counters began anew.
     pub anew: Time,
-    /// When its monitors' standing connection was last seen lost.
+    /// Its monitors' standing connection is lost, and they have heard nothing since; when that last was.
+    pub lost: bool,
     pub returned: Time,
     /// Counted connects per second, and connections in percent of the maximum.
     pub values: [f64; 2],
@@ -146,6 +147,20 @@ impl Truth {
         }
     }
 
+    /// From when on a replica counts what a database says: a minute after it, or the replica's own
+    /// connection to it, came back.
+    pub fn counts(&self, database: usize, replica: usize) -> Time {
+        let (Some(database), Some(replica)) = (self.databases.get(database), self.replicas.get(replica))
+        else {
+            return Time::default();
+        };
+        let awake = replica.awake.since().unwrap_or_default();
+        // One that was lost while the replica stood still is back when the replica asks again.
+        let missed = awake.since(database.returned) < MISSED;
+        let back = if missed { awake.max(database.returned) } else { database.returned };
+        database.anew.max(back + RETURNING)
+    }
+
     /// What people asked for, as `asked` names it.
     pub fn asked(&self, service: usize, asked: u64) -> Option<&Object> {
         self.services.get(service)?.asked.iter().rev().find(|object| object.asked == asked)
@@ -207,7 +222,9 @@ impl Truth {
             let heard = database.is_heard(now);
             truth.heard.is(heard, now);
             truth.silent.is(database.is_silent(now), now);
-            if database.is_lost(now) {
+            // Lost until it is heard again.
+            truth.lost = !heard && (truth.lost || database.is_lost(now));
+            if truth.lost {
                 truth.returned = now;
             }
             truth.anew = database.anew;
@@ -263,6 +280,11 @@ impl Truth {
         }
     }
 }
+
+/// How long the data of a database that came back does not count, and a little more.
+const RETURNING: Duration = Duration::from_secs(62);
+/// The longest time that a replica stands still, and a little more.
+const MISSED: Duration = Duration::from_secs(90);
 
 /// When what an event does has ended; `None` if it never does.
 fn end(event: &Event) -> Option<Duration> {

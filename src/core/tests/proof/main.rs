@@ -20,4 +20,5 @@ mod same;
 mod sampled;
 mod samples;
 mod status;
+mod turns;
 mod world;

@@ -8,7 +8,7 @@ use crossfade_core::route::Purpose;
 use crossfade_core::seen::Authority;
 use crossfade_core::state::{Command, Retreat};
 
-use crate::build::{Case, NOW, ago, minutes, percent, rate, reading, seconds, standing_at, writes};
+use crate::build::{Case, NOW, ago, minutes, percent, rate, reading, seconds, stage, standing_at, writes};
 
 fn commanded(case: Case, command: Command, value: &str) -> Case {
     case.but(|case| drop(case.seen.wishes.commands.insert(command, value.to_owned())))
@@ -66,6 +66,16 @@ fn a_lowered_target_stage_walks_back_by_max_step_without_cooldown() {
     assert_eq!(decision.again, Some(NOW + seconds(5)));
     assert_eq!(case.clone().but(|case| case.plan.paused = true).writes(), []);
     assert_eq!(case.but(|case| case.seen.wishes.hold = Some(String::new())).writes(), []);
+}
+
+#[test]
+fn the_last_step_of_a_walk_back_leaves_the_stage_beyond_target_stage() {
+    let case = standing_at(20).but(|case| {
+        case.plan.stages.insert(2, stage("again", 10));
+        case.plan.target_stage = Some("tenth".into());
+    });
+    let decision = case.decide();
+    assert_eq!((decision.state.intended, decision.state.stage), (Some(percent(10)), Some(1)));
 }
 
 #[test]

@@ -205,6 +205,17 @@ fn a_retreat_that_has_arrived_still_keeps_the_weight_down() {
 }
 
 #[test]
+fn a_raise_whose_stage_was_taken_out_of_the_plan_is_dropped() {
+    let case = standing_at(10).with_a_recorded_raise_to(50).but(|case| {
+        case.plan.stages.truncate(2);
+        case.state.stage = Some(1);
+    });
+    let decision = case.decide();
+    assert_eq!((decision.state.raise, decision.state.intended), (None, Some(percent(10))));
+    assert_eq!(writes(&decision.actions), []);
+}
+
+#[test]
 fn servers_that_went_after_a_restart_keep_no_plan_from_going_on() {
     // Found at the plan's weight, no order given since; then half of the Kubernetes servers go.
     let case = ready_to_rise().but(|case| {
