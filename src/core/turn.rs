@@ -112,10 +112,11 @@ impl<'a> Turn<'a> {
         self.state.soaked = Duration::ZERO;
         self.state.volatile.soak_counted_to = None;
         let stage = self.plan.stage_at(weight);
-        if self.state.stage != stage {
+        // Of two stages at one weight the later one may never have been entered.
+        if stage < self.state.stage {
             // A retreat counted itself when it began; any other fall voids approvals by token too,
             // so that the same stage can be approved again.
-            if self.state.retreat.is_none() && self.state.stage > stage {
+            if self.state.retreat.is_none() {
                 self.state.retreats_ever += 1;
             }
             self.state.stage = stage;

@@ -57,3 +57,34 @@ impl fmt::Display for Weight {
         write!(f, "{}", self.percent())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_is_a_hundredth_of_a_percent_between_nothing_and_all() {
+        assert_eq!(Weight::from_hundredths(9_999).hundredths(), 9_999);
+        assert_eq!(Weight::from_hundredths(10_000), Weight::FULL);
+        assert_eq!(Weight::from_hundredths(10_001), Weight::FULL);
+        assert_eq!(Weight::from_percent(12.345), Weight::from_hundredths(1_235));
+        assert_eq!(Weight::from_percent(-1.0), Weight::ZERO);
+        assert_eq!(Weight::from_percent(101.0), Weight::FULL);
+        assert_eq!(Weight::from_percent(f64::NAN), Weight::ZERO);
+        assert!((Weight::from_hundredths(1_234).percent() - 12.34).abs() < 1e-9);
+        assert_eq!(Weight::from_hundredths(1_250).to_string(), "12.5");
+    }
+
+    #[test]
+    fn a_weight_rises_and_falls_within_its_bounds() {
+        let (ten, ninety) = (Weight::from_hundredths(1_000), Weight::from_hundredths(9_000));
+        assert_eq!(ten.plus(ninety), Weight::FULL);
+        assert_eq!(ninety.plus(ninety), Weight::FULL);
+        assert_eq!(ninety.minus(ten), Weight::from_hundredths(8_000));
+        assert_eq!(ten.minus(ninety), Weight::ZERO);
+        assert_eq!(
+            (ten.distance(ninety), ninety.distance(ten)),
+            (Weight::from_hundredths(8_000), Weight::from_hundredths(8_000))
+        );
+    }
+}

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::run::Played;
 use super::telling;
+use super::words::Span;
 use crate::core::reason::Reason;
 use crate::core::report::Phase;
 use crate::core::time::Time;
-use crate::sim::scenario::{Scenario, What};
+use crate::sim::scenario::{Event, Scenario, What};
 
 /// Events that come again are told so often, then only counted.
 const TOLD_AGAIN: u32 = 5;
@@ -51,10 +52,32 @@ pub fn rows(scenario: &Scenario, played: &Played) -> Vec<Row> {
     rows
 }
 
+/// Something that happens in the world, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happening<'a> {
+    /// The event; of what happens to both sides alike that of the first.
+    pub event: &'a Event,
+    /// What happens, in words.
+    pub words: String,
+}
+
+/// What happens in the world. What happens to both sides alike happens once.
+pub fn happenings(scenario: &Scenario) -> Vec<Happening<'_>> {
+    let mut found: Vec<Happening> = Vec::new();
+    for event in &scenario.events {
+        let both = found.last().and_then(|before| telling::of_both(before.event, event, scenario));
+        match (found.last_mut(), both) {
+            (Some(before), Some(words)) => before.words = words,
+            _ => found.push(Happening { event, words: telling::words(&event.what, scenario) }),
+        }
+    }
+    found
+}
+
 fn happened(scenario: &Scenario) -> Vec<Row> {
     let mut rows = Vec::new();
-    for event in &scenario.events {
-        let words = telling::words(&event.what, scenario) + &telling::again(event.every);
+    for Happening { event, words } in happenings(scenario) {
+        let words = words + &telling::again(event.every);
         let mut row = Row {
             at: event.after,
             service: None,
@@ -141,8 +164,20 @@ pub fn figures(scenario: &Scenario, played: &Played, without: &Played) -> Vec<Fi
         plain("pauses", turns(Phase::Paused).to_string()),
         plain("retreats", format!("{retreats} ({falls} steps)")),
         plain("weight at the end", ends.join(", ")),
-        plain("decisions", played.recording.decisions.to_string()),
+        plain("first reaction", reaction(scenario, played)),
     ]
+}
+
+/// How long after the first thing that happened to the world a plan paused or walked back.
+fn reaction(scenario: &Scenario, played: &Played) -> String {
+    let first = scenario.events.iter().map(|event| event.after).min();
+    let reacts = |phase: Phase| matches!(phase, Phase::Paused | Phase::RollingBack);
+    let turns = played.recording.phases.iter().filter(|turn| reacts(turn.phase));
+    let mut turns = turns.map(|turn| turn.at.since(scenario.begins));
+    match first.and_then(|first| turns.find(|at| *at >= first).map(|at| at.saturating_sub(first))) {
+        Some(after) => format!("{} after the first event", Span(after)),
+        None => "none".into(),
+    }
 }
 
 fn percent(value: f64) -> String {

@@ -343,7 +343,10 @@ impl Resolver<'_> {
         if self.expectation.needs.is_some() {
             return Some(Err(Must::NotKnown(format!("the reason {name}"))));
         }
-        let all: Vec<String> = Reason::ALL.iter().map(|reason| reason.name().to_owned()).collect();
+        let words: &[&str] =
+            if field == "blockedBy" { &[] } else { &["retreat", "retreatStep", "raise", "pause"] };
+        let reasons = Reason::ALL.iter().map(|reason| reason.name());
+        let all: Vec<String> = words.iter().copied().chain(reasons).map(ToOwned::to_owned).collect();
         names::unknown(&format!("{}.{field}", self.field), "reason", name, &all, self.problems);
         None
     }

@@ -44,19 +44,19 @@ pub fn load(file: &File, plans: &[(String, Plan)]) -> Result<Loaded, Vec<Problem
     check_names(file, plans, &mut problems);
     let mut left_out = Vec::new();
     let databases: Vec<DatabaseSetup> = file.databases.iter().map(database).collect();
-    let services: Vec<ServiceSetup> = file
-        .services
-        .iter()
-        .enumerate()
-        .filter_map(|(place, service)| {
-            let plan = plan_of(file, place, plans, &mut left_out, &mut problems)?;
-            Some(self::service(file, place, service, plan, &mut problems))
+    let plans: Vec<Option<Plan>> = (0..file.services.len())
+        .map(|place| plan_of(file, place, plans, &mut left_out, &mut problems))
+        .collect();
+    let each = file.services.iter().enumerate().zip(&plans);
+    let services: Vec<ServiceSetup> = each
+        .filter_map(|((place, service), plan)| {
+            Some(self::service(file, place, service, plan.clone()?, &mut problems))
         })
         .collect();
     let names = Names {
         services: file.services.iter().map(|service| service.name.clone()).collect(),
         databases: file.databases.iter().map(|database| database.name.clone()).collect(),
-        plans: services.iter().map(|service| service.plan.clone()).collect(),
+        plans,
         replicas: file.scenario.replicas,
     };
     check_step(file, &services, &mut problems);

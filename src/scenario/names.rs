@@ -10,8 +10,8 @@ pub struct Names {
     pub services: Vec<String>,
     /// The databases.
     pub databases: Vec<String>,
-    /// The plan of each service.
-    pub plans: Vec<Plan>,
+    /// The plan of each service, if it is right.
+    pub plans: Vec<Option<Plan>>,
     /// How many replicas there are.
     pub replicas: u32,
 }
@@ -39,7 +39,7 @@ impl Names {
         problems: &mut Problems,
     ) -> usize {
         let Some(name) = name else { return 0 };
-        let Some(plan) = self.plans.get(service) else { return 0 };
+        let Some(plan) = self.plan(service) else { return 0 };
         let mut found = plan
             .instances()
             .enumerate()
@@ -52,9 +52,14 @@ impl Names {
         0
     }
 
+    /// The plan of a service.
+    pub fn plan(&self, service: usize) -> Option<&Plan> {
+        self.plans.get(service)?.as_ref()
+    }
+
     /// The stage of that name.
     pub fn stage(&self, service: usize, name: &str, field: &str, problems: &mut Problems) {
-        let Some(plan) = self.plans.get(service) else { return };
+        let Some(plan) = self.plan(service) else { return };
         let stages: Vec<String> = plan.stages.iter().map(|stage| stage.name.clone()).collect();
         if !stages.iter().any(|stage| stage == name) {
             unknown(field, "stage", name, &stages, problems);
@@ -69,11 +74,8 @@ impl Names {
         field: &str,
         problems: &mut Problems,
     ) -> String {
-        let databases: Vec<String> = self
-            .plans
-            .get(service)
-            .map(|plan| plan.databases.iter().map(|database| database.name.clone()).collect())
-            .unwrap_or_default();
+        let Some(plan) = self.plan(service) else { return String::new() };
+        let databases: Vec<String> = plan.databases.iter().map(|database| database.name.clone()).collect();
         let place = place(&databases, name, &format!("{field}.database"), "database of the plan", problems);
         databases.get(place).cloned().unwrap_or_default()
     }
@@ -102,5 +104,10 @@ fn place(all: &[String], name: Option<&String>, field: &str, what: &str, problem
 /// A name that stands for nothing.
 pub fn unknown(field: &str, what: &str, name: &str, all: &[String], problems: &mut Problems) {
     let reason = format!("there is no {what} \"{name}\"");
-    problems.push(Problem::new(field, reason, format!("write one of {}", all.join(", "))));
+    let remedy = if all.is_empty() {
+        format!("add it: there is no {what} at all")
+    } else {
+        format!("write one of {}", all.join(", "))
+    };
+    problems.push(Problem::new(field, reason, remedy));
 }

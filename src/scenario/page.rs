@@ -1,11 +1,10 @@
 //! The report's page of a scenario: the run with Crossfade, and the same incident without it beside it.
 
-use super::course::{self, Row};
+use super::course::{self, Happening, Row};
 use super::curves;
 use super::load::Loaded;
 use super::run::Played;
 use crate::core::reason::Reason;
-use crate::core::time::Time;
 use crate::report::{self, Align, Column, Fact, Mark, MarkKind, Page, Table, Verdict, render};
 use crate::sim::scenario::{Scenario, What};
 
@@ -128,10 +127,8 @@ fn notes(loaded: &Loaded) -> Vec<String> {
 
 /// The run with what happened and what was decided.
 fn marked(mut run: report::Run, scenario: &Scenario, played: &Played, guarded: bool) -> report::Run {
-    let seconds = |at: Time| at.since(scenario.begins).as_secs_f64();
     let mut marks: Vec<Mark> = Vec::new();
-    for event in &scenario.events {
-        let words = super::telling::words(&event.what, scenario);
+    for Happening { event, words } in course::happenings(scenario) {
         if !guarded && of_the_brake(&event.what) {
             continue;
         }
@@ -143,29 +140,42 @@ fn marked(mut run: report::Run, scenario: &Scenario, played: &Played, guarded: b
             None => mark,
         });
     }
-    let rows: Vec<Row> =
-        course::rows(scenario, played).into_iter().filter(|row| row.said.is_some()).collect();
+    let rows = course::rows(scenario, played);
+    let said: Vec<&Row> = rows.iter().filter(|row| row.said.is_some() && !is_turn(row)).collect();
     for step in &played.evidence.steps {
         let kind = if step.to > step.from { MarkKind::Raise } else { MarkKind::Retreat };
-        let because = rows.iter().find(|row| {
-            row.at == step.at.since(scenario.begins) && row.said == Some(step.reason) && !is_turn(row)
-        });
-        let why = because.map_or_else(|| step.reason.name().to_owned(), |row| row.message.clone());
-        marks.push(Mark::new(seconds(step.at), kind, format!("{} → {} %", step.from, step.to), why));
+        let at = step.at.since(scenario.begins);
+        let why = said.iter().rev().find(|row| row.at <= at && row.said == Some(step.reason));
+        let why = match why {
+            Some(row) if row.at == at => row.message.clone(),
+            Some(row) => format!("a further step: {}", row.message),
+            None => step.reason.name().to_owned(),
+        };
+        marks.push(Mark::new(at.as_secs_f64(), kind, format!("{} → {} %", step.from, step.to), why));
     }
     let mut quiet = 0;
-    for row in &rows {
+    for row in rows.iter().filter(|row| row.said.is_some()) {
         let Some(kind) = kind(row) else { continue };
         let at = row.at.as_secs_f64();
         let same = marks.iter().any(|mark| (mark.at - at).abs() < 1e-9 && mark.text == row.message);
         quiet += 1;
         if !same && quiet <= MOST_MARKS {
-            marks.push(Mark::new(at, kind, row.reason.clone(), row.message.clone()));
+            marks.push(Mark::new(at, kind, label(row), row.message.clone()));
         }
     }
     marks.sort_by(|a, b| a.at.total_cmp(&b.at));
     run.marks = marks;
     run
+}
+
+/// What a mark is called: of a guard its signal, which its message begins with.
+fn label(row: &Row) -> String {
+    match row.said {
+        Some(Reason::GuardPaused | Reason::GuardRollback | Reason::GuardsClear) => {
+            row.message.split(' ').next().unwrap_or_default().to_owned()
+        }
+        _ => row.reason.clone(),
+    }
 }
 
 /// Whether something happens to the operator alone, or is done at the brake.
@@ -185,7 +195,11 @@ fn kind(row: &Row) -> Option<MarkKind> {
     let reason = row.said?;
     match reason {
         _ if is_turn(row) => match reason {
-            Reason::GuardPaused | Reason::GuardRollback | Reason::Soaking | Reason::RampWaiting => None,
+            Reason::GuardPaused
+            | Reason::GuardRollback
+            | Reason::Soaking
+            | Reason::RampWaiting
+            | Reason::Recording => None,
             Reason::DataUnknown | Reason::DatabaseDown | Reason::BaselineLearning => Some(MarkKind::Pause),
             _ => Some(MarkKind::Event),
         },

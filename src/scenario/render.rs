@@ -40,7 +40,7 @@ fn file(scenario: &Scenario, lost: &mut Vec<String>) -> File {
     let names = Names {
         services: scenario.services.iter().map(|service| service.name.clone()).collect(),
         databases: scenario.databases.iter().map(|database| database.name.clone()).collect(),
-        plans: scenario.services.iter().map(|service| service.plan.clone()).collect(),
+        plans: scenario.services.iter().map(|service| Some(service.plan.clone())).collect(),
         replicas: u32::try_from(scenario.replicas).unwrap_or(u32::MAX),
     };
     let events = scenario.events.iter().map(|event| {

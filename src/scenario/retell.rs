@@ -20,7 +20,7 @@ pub fn event(happens: &sim::Event, names: &Names) -> (Event, Vec<String>) {
     let mut lost = Vec::new();
     let service = |place: usize| names.services.get(place).cloned();
     let database = |place: usize| names.databases.get(place).cloned();
-    let balancer = |service: usize, place: usize| names.plans.get(service)?.instance_keys().nth(place);
+    let balancer = |service: usize, place: usize| names.plan(service)?.instance_keys().nth(place);
     let replica = |place: usize| u32::try_from(place + 1).unwrap_or(u32::MAX);
     match &happens.what {
         &What::Connects { service: place, side, times, over } => {

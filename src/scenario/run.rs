@@ -62,36 +62,32 @@ pub fn without(scenario: &Scenario) -> Scenario {
 /// How a run ended, and by which steps.
 #[derive(Debug, PartialEq)]
 struct End {
-    weights: Vec<Vec<Weight>>,
     phases: Vec<Option<&'static str>>,
     stages: Vec<Option<usize>>,
-    steps: Vec<(usize, Weight, Weight)>,
+    /// The weights at which each load balancer stood, in order; each step once.
+    stood: Vec<Vec<Vec<Weight>>>,
 }
 
 fn end(scenario: &Scenario, recording: &Recording, evidence: &Evidence) -> End {
     let services = 0..scenario.services.len();
-    let last = |service: usize, instance: usize| {
-        let mut stands = evidence.stands.iter().rev();
-        let stand = stands.find(|stand| (stand.service, stand.instance) == (service, instance));
-        stand.map(|stand| stand.weight).unwrap_or_default()
-    };
-    let instances =
-        |service: usize| scenario.services.get(service).map_or(0, |service| service.plan.instances().count());
     let finish = scenario.begins + scenario.lasts;
+    let phase = |service| recording.phase(service, finish).map(crate::core::report::Phase::name);
     let stage = |service: usize| {
         evidence.stages.iter().rev().find(|since| since.service == service).and_then(|since| since.value)
     };
+    let stood = |service: usize| {
+        let instances = scenario.services.get(service).map_or(0, |setup| setup.plan.instances().count());
+        let of = |instance: usize| {
+            let mine =
+                evidence.stands.iter().filter(|stand| (stand.service, stand.instance) == (service, instance));
+            mine.map(|stand| stand.weight).collect()
+        };
+        (0..instances).map(of).collect()
+    };
     End {
-        weights: services
-            .clone()
-            .map(|service| (0..instances(service)).map(|instance| last(service, instance)).collect())
-            .collect(),
-        phases: services
-            .clone()
-            .map(|service| recording.phase(service, finish).map(crate::core::report::Phase::name))
-            .collect(),
-        stages: services.map(stage).collect(),
-        steps: evidence.steps.iter().map(|step| (step.service, step.from, step.to)).collect(),
+        phases: services.clone().map(phase).collect(),
+        stages: services.clone().map(stage).collect(),
+        stood: services.map(stood).collect(),
     }
 }
 
@@ -121,15 +117,12 @@ fn sweep(
 }
 
 fn difference(calm: &End, found: &End) -> String {
-    let steps = |end: &End| {
-        let each = end.steps.iter().map(|(_, from, to)| format!("{from} to {to}"));
-        each.collect::<Vec<_>>().join(", ")
-    };
-    if calm.steps != found.steps {
-        return format!("steps {} instead of {}", steps(found), steps(calm));
-    }
-    if calm.weights != found.weights {
-        return format!("weights {:?} instead of {:?}", found.weights, calm.weights);
+    for (calm, found) in calm.stood.iter().flatten().zip(found.stood.iter().flatten()) {
+        if calm != found {
+            let steps =
+                |weights: &[Weight]| weights.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return format!("a load balancer stood at {} instead of {}", steps(found), steps(calm));
+        }
     }
     format!(
         "phases {:?}, stages {:?} instead of {:?}, {:?}",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::words::{Side, Span};
-use crate::sim::scenario::{Hands, Mode, Scenario, What, Which};
+use crate::sim::scenario::{Event, Hands, Mode, Scenario, What, Which};
 
 /// What happens, in a sentence.
 pub fn words(what: &What, scenario: &Scenario) -> String {
@@ -133,6 +133,24 @@ pub fn words(what: &What, scenario: &Scenario) -> String {
             format!("the newest spec{} is right again", whose(*service))
         }
     }
+}
+
+/// What happens to both sides alike by two events that follow each other.
+pub fn of_both(one: &Event, other: &Event, scenario: &Scenario) -> Option<String> {
+    let mut same = other.clone();
+    let both = match (&one.what, &mut same.what) {
+        (
+            What::Connects { side: before, .. }
+            | What::Servers { side: before, .. }
+            | What::PerServer { side: before, .. },
+            What::Connects { side, .. } | What::Servers { side, .. } | What::PerServer { side, .. },
+        ) if before != side => {
+            *side = *before;
+            same == *one
+        }
+        _ => false,
+    };
+    both.then(|| words(&one.what, scenario).replacen(" of legacy", " of both sides", 1))
 }
 
 fn name(side: Which) -> &'static str {

@@ -137,17 +137,21 @@ impl Database {
         let burst = if now < self.burst.1 { self.burst.0 } else { 0.0 };
         let storm = if now < self.storm.1 { self.storm.0 } else { 0.0 };
         let came = connects + (self.setup.others + burst + storm) * seconds;
-        let left = self.connected * (1.0 - (-seconds / self.setup.held.as_secs_f64()).exp());
-        self.connected -= left;
+        // Each is held for a time that varies by chance: of those that were there this part leaves, and of
+        // those that come within the step this many are still there at its end.
+        let held = self.setup.held.as_secs_f64().max(f64::MIN_POSITIVE);
+        let leave = 1.0 - (-seconds / held).exp();
+        self.connected -= self.connected * leave;
+        let stay = held * leave / seconds;
 
         let all = self.waiting + came;
         let answered = all.min(self.capacity() * seconds);
         let waiting = (all - answered).min(self.backlog());
         let dropped = all - answered - waiting;
         self.waiting = waiting;
-        let admitted = answered.min(f64::from(self.maximum) - self.connected).max(0.0);
+        let admitted = answered.min((f64::from(self.maximum) - self.connected) / stay).max(0.0);
         let refused = answered - admitted;
-        self.connected += admitted;
+        self.connected += admitted * stay;
         // At the limit the refused ones do not count as connections; the dropped ones were never seen.
         self.counted[0] += admitted;
         self.counted[1] += refused;
@@ -159,7 +163,8 @@ impl Database {
             counted: answered / seconds,
             refused: refused / seconds,
         };
-        if all > 0.0 { (failed / all).min(1.0) } else { 0.0 }
+        // Whoever comes last finds the queue full.
+        if came > 0.0 { (failed / came).min(1.0) } else { 0.0 }
     }
 
     /// Whether a monitor is told counters now.
@@ -209,5 +214,82 @@ impl Database {
     /// `max_connections` / 5).
     fn backlog(&self) -> f64 {
         (50.0 + f64::from(self.maximum) / 5.0).min(900.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(held: Duration, maximum: u32) -> Database {
+        let setup = DatabaseSetup {
+            name: "accounts".into(),
+            connects_per_second: 2600.0,
+            max_connections: maximum,
+            held,
+            others: 0.0,
+        };
+        Database::new(setup, Time::from_millis(86_400_000))
+    }
+
+    fn counters(database: &Database, now: Time) -> Counters {
+        match database.answer(now) {
+            Answer::Counters(counters) => counters,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn as_many_connections_are_held_as_are_opened_in_the_time_that_each_is_held() {
+        for (millis, held) in [(100, 1), (1000, 1), (1000, 30), (250, 7)] {
+            let mut database = database(Duration::from_secs(held), 100_000);
+            let step = Duration::from_millis(millis);
+            let mut now = Time::from_millis(86_400_000);
+            for _ in 0..6000 {
+                now = now + step;
+                database.serve(1000.0 * step.as_secs_f64(), now, step);
+            }
+            let expected = 1000.0 * held as f64;
+            assert!((database.connected() - expected).abs() < 1.0, "{} of {expected}", database.connected());
+        }
+    }
+
+    #[test]
+    fn the_counter_of_connections_collapses_when_the_database_is_full() {
+        let mut database = database(Duration::from_mins(1), 200);
+        let second = Duration::from_secs(1);
+        let mut now = Time::from_millis(86_400_000);
+        let mut before = Counters::default();
+        let mut moved = Vec::new();
+        for _ in 0..60 {
+            now = now + second;
+            database.serve(100.0, now, second);
+            let after = counters(&database, now);
+            moved.push((after.attempts - before.attempts, after.refused - before.refused));
+            before = after;
+        }
+        assert_eq!(moved[0], (100, 0));
+        // Only whoever takes the place of one that leaves is counted as a connection; all others are refused.
+        assert_eq!(moved[59].0 + moved[59].1, 100);
+        assert!(moved[59].0 <= 4, "{moved:?}");
+        assert_eq!((before.connected, before.maximum), (200, 200));
+    }
+
+    #[test]
+    fn after_a_restart_all_pools_come_back_within_two_seconds() {
+        let mut database = database(Duration::from_secs(3), 4000);
+        let second = Duration::from_secs(1);
+        let mut now = Time::from_millis(86_400_000);
+        database.settle(1000.0);
+        assert_eq!(database.connected().round() as u64, 3000);
+        database.restart(Duration::from_secs(2), true, now);
+        let mut tried = Vec::new();
+        for _ in 0..5 {
+            now = now + second;
+            database.serve(1000.0, now, second);
+            tried.push(database.flow().attempts.round() as u64);
+        }
+        assert_eq!(tried, [1000, 2500, 2500, 1000, 1000]);
+        assert_eq!(counters(&database, now).identity, 2);
     }
 }

@@ -5,7 +5,7 @@
 //! - Requests are a flow, not single ones: a step has means, and noise only where demand has it.
 //! - A request that failed for want of a connection is of the kind that needs one, and needs one again when
 //!   it is tried again. This is what makes a surge worse than it began: a database that can answer 65 of 100
-//!   connects sees 220 tries for them with two retries, and 43 % of all answers are errors, though only 14 %
+//!   connects sees 220 tries for them with two retries, and 42 % of all answers are errors, though only 14 %
 //!   of users give up. (In January 2025 about half of all requests failed.)
 //! - A side that is asked for more than it can carry serves what it can and lets the rest wait, until users
 //!   give up. A real one may serve less under overload than it could (time spent on requests that nobody

@@ -56,6 +56,8 @@ impl World {
                     Some((GuardKey::new(&database.name, Signal::ConnectionRate), *rates.get(*place)?))
                 });
             let baselines = if setup.standing { baselines.collect() } else { Vec::new() };
+            let status = setup.standing.then(|| standing(setup, began));
+            let stage = status.as_ref().and_then(|state| setup.plan.stages.get(state.stage?));
             api.objects.push(Object {
                 version,
                 asked: version,
@@ -63,8 +65,8 @@ impl World {
                 generation: 1,
                 wishes: Wishes::default(),
                 rejected: None,
-                status: setup.standing.then(|| standing(setup, began)),
-                stage: setup.plan.stage_at(setup.weight).map(|index| setup.plan.stages[index].name.clone()),
+                stage: stage.map(|stage| stage.name.clone()),
+                status,
                 baselines: (began, baselines),
             });
         }

@@ -9,3 +9,4 @@ mod haproxy;
 mod mysql;
 mod page;
 mod prometheus;
+mod simulate;

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::route::{Outcome, Purpose, Reading};
 use crate::rules::obstacles;
 use crate::state::{Halt, PutBack};
-use crate::turn::{Turn, same};
+use crate::turn::{Turn, below, same};
 
 /// A rise found this soon after the last good reading is put back at once.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -147,7 +147,9 @@ fn rise(
     let at_once = last_good.is_some_and(|(before, found)| found.since(before) <= AT_ONCE);
     let reason = if reloaded { Reason::Reloaded } else { Reason::PutBack };
     if at_once {
-        turn.write(instance, turn.intended(), Purpose::PutBack);
+        // In the turn of a breach it goes lower than it stood: that is the brake, and may not be dropped.
+        let brakes = below(turn.intended(), was);
+        turn.write(instance, turn.intended(), if brakes { Purpose::Retreat } else { Purpose::PutBack });
         turn.tell(reason, format!("{who} of {key}: {is} % instead of {was} %, put back at once"));
     } else {
         turn.leave(instance);

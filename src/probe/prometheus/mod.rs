@@ -58,7 +58,9 @@ impl fmt::Debug for Config {
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// When it was so.
+    /// For when it was evaluated. The sample behind it may be older, by up to the 5 minutes that
+    /// Prometheus looks back (`--query.lookback-delta`): where its age counts (R5), ask for
+    /// `timestamp(...)` too, or for a rate, which needs fresh samples.
     pub at: Time,
     /// In the query's own unit; finite.
     pub value: f64,
@@ -119,7 +121,8 @@ impl Client {
     }
 
     /// The values of `query` from `start` to `end`, both included, every `step` (at least 1 ms).
-    /// Asked for in pieces that Prometheus takes, one after the other.
+    /// Asked for in pieces that Prometheus takes, one after the other; the caller bounds how many
+    /// points these are.
     pub async fn range(&self, query: &str, start: Time, end: Time, step: Duration) -> Result<Range, Error> {
         let step = Duration::from_millis(u64::try_from(step.as_millis()).unwrap_or(u64::MAX).max(1));
         let piece = step.saturating_mul(u32::try_from(POINTS_AT_ONCE - 1).unwrap_or(u32::MAX));

@@ -1,5 +1,6 @@
 //! Tests of scenario files, and the scenario files themselves.
 
 mod files;
+mod physics;
 mod problems;
 mod roundtrip;

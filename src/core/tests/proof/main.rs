@@ -18,4 +18,5 @@ mod same;
 mod sampled;
 mod samples;
 mod status;
+mod turns;
 mod world;

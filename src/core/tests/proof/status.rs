@@ -1,12 +1,12 @@
 //! What the status says: phase, conditions, and when things end.
 
-use crossfade_core::guard::{Level, Unknown};
+use crossfade_core::guard::{Level, Test, Tripped, Unknown};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{Phase, Report, Who};
 use crossfade_core::state::{ByHand, Halt, Raise, Retreat};
 use crossfade_core::time::Time;
 
-use crate::build::{Case, NOW, ago, minutes, percent, rate, seconds, standing_at};
+use crate::build::{Case, NOW, ago, condition, minutes, percent, rate, seconds, standing_at};
 
 /// What the status says of a case as it is, nothing decided.
 fn report(case: &Case) -> Report {
@@ -181,10 +181,10 @@ fn data_that_is_unknown_pauses_after_a_minute_and_a_database_that_is_down_at_onc
     let stale = |since: Time| standing_at(50).unknown(&rate(), Unknown::Stale { since });
     let young = stale(ago(seconds(59)));
     assert_ne!(report(&young).phase, Phase::Paused);
-    assert_eq!(conditions(&young)[3], false);
+    assert!(!conditions(&young)[3]);
     let old = stale(ago(seconds(60)));
     assert_eq!(report(&old).phase, Phase::Paused);
-    assert_eq!(conditions(&old)[1], true);
+    assert!(conditions(&old)[1]);
     let down = standing_at(50).unknown(&rate(), Unknown::Down { since: NOW, error: "refused".into() });
     assert_eq!(report(&down).phase, Phase::Paused);
     assert_eq!(report(&down).blocked_by[0].reason, Reason::DatabaseDown);
@@ -201,4 +201,37 @@ fn a_raise_without_anything_against_it_is_shifting() {
     let report = report(&written);
     assert_eq!(report.phase, Phase::Shifting);
     assert_eq!(report.conditions[0].reason, Reason::Raising);
+}
+
+#[test]
+fn a_tripped_guard_says_where_it_stands_and_what_clears_it() {
+    let said = |case: &Case| report(case).blocked_by[0].clone();
+    let tripped = standing_at(50).at_level(&rate(), Level::Pause);
+    assert_eq!(
+        said(&tripped).message,
+        "ConnectionRate of database accounts is tripped, at 100.0 now; it clears below 600 for 57 of 60 s"
+    );
+    assert_eq!((said(&tripped).since, said(&tripped).who), (Some(ago(minutes(1))), Who::Nobody));
+    let unbroken = tripped.clone().but(|case| {
+        case.plan.databases[0].guards[0].resume = condition(Test::BelowBaseline(1.2), 60, 60);
+    });
+    assert!(said(&unbroken).message.ends_with("; it clears below 1.2 x its baseline for 60 s"));
+}
+
+#[test]
+fn a_new_normal_is_offered_after_a_quarter_of_an_hour_to_a_guard_that_has_a_baseline() {
+    let tripped = |minutes_ago: u64, baseline: Option<f64>| {
+        standing_at(50).but(|case| {
+            let since = ago(minutes(minutes_ago));
+            case.state.guards.insert(rate(), Tripped { level: Level::Pause, since, baseline });
+        })
+    };
+    let offered = |case: &Case| {
+        let first = report(case).blocked_by[0].clone();
+        assert_eq!(first.who == Who::Person, first.message.contains("accept-baseline"));
+        first.who == Who::Person
+    };
+    assert!(offered(&tripped(15, Some(100.0))));
+    assert!(!offered(&tripped(14, Some(100.0))));
+    assert!(!offered(&tripped(15, None)));
 }
