@@ -35,16 +35,12 @@ mod tests {
     /// How many seeds a fast test takes.
     const SEEDS: u64 = 200;
 
-    fn first_caught(broken: Option<Broken>) -> Option<(u64, Violation)> {
-        (0..SEEDS).find_map(|seed| {
-            let trial = run(&seeds::scenario(seed), broken, &mut ());
-            trial.violation.map(|violation| (seed, violation))
-        })
-    }
-
     #[test]
     fn no_rule_is_broken_in_a_few_hundred_random_worlds() {
-        assert_eq!(first_caught(None), None);
+        // Some of them are looked at thoroughly.
+        for seed in (0..SEEDS).chain((1..SEEDS / 8).map(|place| place * THOROUGH)) {
+            assert_eq!(run(&seeds::scenario(seed), None, &mut ()).violation, None, "seed {seed}");
+        }
     }
 
     #[test]

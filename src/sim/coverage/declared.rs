@@ -51,7 +51,7 @@ pub const OFTEN: &[Row] = &[
     (Kind::Phase, "RollingBack", &[""]),
     (Kind::Phase, "Shifting", &[""]),
     (Kind::Phase, "Soaking", &[""]),
-    (Kind::Turn, "AwaitingApproval", &["Paused", "RolledBack", "Shifting", "Soaking"]),
+    (Kind::Turn, "AwaitingApproval", &["Paused", "RolledBack", "RollingBack", "Shifting", "Soaking"]),
     (Kind::Turn, "Completed", &["Paused", "RolledBack", "RollingBack", "Shifting", "Soaking"]),
     (
         Kind::Turn,
@@ -145,14 +145,16 @@ pub const OFTEN: &[Row] = &[
 
 /// What is reachable, but too rare to ask for.
 pub const RARE: &[Row] = &[
-    (Kind::Turn, "AwaitingApproval", &["Completed", "RollingBack"]),
+    (Kind::Turn, "AwaitingApproval", &["Completed", "Pending"]),
     (Kind::Turn, "Completed", &["AwaitingApproval", "Pending"]),
     (Kind::Turn, "Paused", &["Pending"]),
     (Kind::Turn, "Pending", &["RolledBack"]),
     (Kind::Turn, "RollingBack", &["AwaitingApproval", "Pending", "Shifting"]),
+    (Kind::Turn, "RolledBack", &["Pending"]),
     (Kind::Turn, "Shifting", &["Pending"]),
     (Kind::Turn, "Soaking", &["Pending"]),
     (Kind::Told, "TargetStageReached", &[""]),
+    (Kind::Retreat, "of a day", &["more"]),
 ];
 
 /// The visits of rows.

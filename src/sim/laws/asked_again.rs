@@ -2,21 +2,25 @@
 //! nothing is missed. Both need a copy of it, so only some runs are looked at.
 
 use crossfade_core::action::Action;
-use crossfade_core::state::Command;
+use crossfade_core::state::{Command, State};
+use crossfade_core::time::Time;
 
 use super::{Case, Found, Rule, r8};
 use crate::world::World;
 
 /// Asked again at the same moment. An accepted baseline is forgotten only after the decision: that is news.
 pub fn does_nothing(case: &Case<'_>) -> Option<String> {
-    let accepted = case.decided.after.state().commands.get(&Command::AcceptBaseline);
-    if accepted.is_some_and(|answered| answered.at == case.decided.clock) {
+    if accepts_a_baseline(case.decided.after.state(), case.decided.clock) {
         return None;
     }
     let mut twin = case.decided.after.clone();
     let actions = twin.decide(case.decided.clock);
     (!actions.is_empty())
         .then(|| format!("asked again at once: {actions:?}, after {:?}", case.decided.actions))
+}
+
+fn accepts_a_baseline(state: &State, clock: Time) -> bool {
+    state.commands.get(&Command::AcceptBaseline).is_some_and(|answered| answered.at == clock)
 }
 
 /// A twin that is asked at every step, while the engine waits for its deadline or for news.
@@ -28,6 +32,9 @@ pub fn misses_nothing(world: &World, found: &mut Found<'_>) {
         }
         let clock = process.clock(now);
         for mind in process.minds.iter().filter(|mind| !mind.is_due(clock)) {
+            if accepts_a_baseline(mind.engine.state(), clock) {
+                continue;
+            }
             let mut twin = (*mind.engine).clone();
             let actions = twin.decide(clock);
             let acts = actions.iter().any(|action| !matches!(action, Action::Record { .. }));

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use crossfade_core::action::Action;
-use crossfade_core::state::{PutBack, Raise, State, Volatile};
+use crossfade_core::guard::Unknown;
+
+use crossfade_core::state::{Command, GuardKey, PutBack, Raise, State, Volatile};
 use crossfade_core::time::Time;
 
 use super::{Case, SAME};
+use crate::api::Object;
 use crate::mind::Mind;
 
 /// What is raised was stored before.
@@ -42,8 +45,27 @@ pub fn goes_on_from_what_is_stored(case: &Case<'_>, mind: &Mind) -> Option<Strin
     }
     let default = State::default();
     let stored = object.status.as_ref().unwrap_or(&default);
+    if let Some(key) = forgotten_baseline(case, object) {
+        return Some(format!("the status has a young baseline of {key:?}, and it is learned anew"));
+    }
     let same = State { stage: stored.stage, volatile: Volatile::default(), ..before.clone() } == *stored;
     (!same).then(|| format!("took over {before:?}, and {stored:?} is stored"))
+}
+
+/// A guard whose baseline stands in the status, younger than an hour, and is not gone on from.
+fn forgotten_baseline<'a>(case: &Case<'_>, object: &'a Object) -> Option<&'a GuardKey> {
+    let (measured, baselines) = &object.baselines;
+    if case.decided.clock.since(*measured) >= Duration::from_hours(1) {
+        return None;
+    }
+    let forgotten = |key: &GuardKey| {
+        let judged = case.decided.after.seen().judgements.iter().find(|(known, _)| known == key);
+        judged.is_some_and(|(_, judged)| {
+            matches!(judged.unknown, Some(Unknown::Learning { .. })) && judged.baseline.is_none()
+        })
+    };
+    let answered = case.decided.after.state().commands.contains_key(&Command::AcceptBaseline);
+    baselines.iter().map(|(key, _)| key).find(|key| !answered && forgotten(key))
 }
 
 /// Whether two states are the same, but for what is recorded in parts (the soak clock), what ends by
