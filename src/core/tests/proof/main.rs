@@ -3,6 +3,8 @@
 
 mod balancer;
 mod build;
+mod commands;
+mod converging;
 mod engine;
 mod incidents;
 mod normal;
