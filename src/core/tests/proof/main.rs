@@ -5,6 +5,7 @@ mod balancer;
 mod build;
 mod commands;
 mod converging;
+mod drifting;
 mod engine;
 mod incidents;
 mod normal;
