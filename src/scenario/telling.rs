@@ -153,6 +153,22 @@ pub fn of_both(one: &Event, other: &Event, scenario: &Scenario) -> Option<String
     both.then(|| words(&one.what, scenario).replacen(" of legacy", " of both sides", 1))
 }
 
+/// Whether somebody asks the operator for something, rather than that something happens to the world.
+pub fn is_asked(what: &What) -> bool {
+    matches!(
+        what,
+        What::Plan { .. }
+            | What::Pause { .. }
+            | What::TargetStage { .. }
+            | What::Hold { .. }
+            | What::Approve { .. }
+            | What::Rollback { .. }
+            | What::Resume { .. }
+            | What::AcceptBaseline { .. }
+            | What::Reject { .. }
+    )
+}
+
 fn name(side: Which) -> &'static str {
     match Side::from(side) {
         Side::Legacy => "legacy",
