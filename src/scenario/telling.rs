@@ -6,6 +6,7 @@ use super::words::{Side, Span};
 use crate::sim::scenario::{Event, Hands, Mode, Scenario, What, Which};
 
 /// What happens, in a sentence.
+#[allow(clippy::too_many_lines)] // one line for each thing that happens
 pub fn words(what: &What, scenario: &Scenario) -> String {
     let whose = |service: usize| match scenario.services.get(service) {
         Some(setup) if scenario.services.len() > 1 => format!(" of {}", setup.name),

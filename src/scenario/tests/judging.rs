@@ -17,7 +17,8 @@ events:
 
 /// What came of each expectation of the surge.
 fn outcomes(expectations: &[&str]) -> Vec<(bool, String, String)> {
-    let list: String = expectations.iter().map(|expectation| format!("- {{{expectation}}}\n")).collect();
+    let list: Vec<String> = expectations.iter().map(|expectation| format!("- {{{expectation}}}\n")).collect();
+    let list = list.concat();
     let file = read(&format!("{SURGE}expect:\n{list}")).unwrap();
     let loaded = load(&file, &[]).unwrap();
     let outcomes = run(&loaded).outcomes.into_iter();
