@@ -15,7 +15,7 @@ CARGO ?= cargo
 # $(call say,TEXT): what is being done now.
 say = printf '\n== %s\n' "$(1)"
 
-.PHONY: help demo test bench fmt setup checks fmt-check lint unit adapters controlplane cluster whole deny machete
+.PHONY: help demo test bench sim seed fmt setup checks fmt-check lint unit adapters controlplane cluster whole deny machete
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,13 @@ unit: ## the core and the library: nothing but Rust
 	$(CARGO) test --locked --package crossfade-core --package crossfade-sim
 	$(CARGO) test --locked --lib --bins --examples
 	$(CARGO) test --locked --doc
+
+sim: ## random worlds, every rule checked at every step; SEEDS=1000000, FROM=, ARGS="--broken R7"
+	@$(call say,$(or $(SEEDS),20000) random worlds)
+	$(CARGO) run --locked -p crossfade-sim --example sim -- --seeds $(or $(SEEDS),20000) --from $(or $(FROM),0) $(ARGS)
+
+seed: ## the world SEED= that breaks a rule, made small and kept as tests/scenarios/seed-SEED.yaml
+	$(CARGO) run --locked --example seed -- $(SEED)
 
 adapters: ## against real HAProxy and MariaDB
 	@$(call say,adapters on the real programs)

@@ -74,9 +74,6 @@ fn main() -> ExitCode {
     let mut failed = run.failed.into_inner().unwrap_or_default();
     failed.sort_by_key(|(seed, _)| *seed);
     if !failed.is_empty() {
-        for (seed, violation) in &failed {
-            told::failed(*seed, violation.as_ref());
-        }
         if run.args.all {
             println!("\n{}", run.coverage.into_inner().unwrap_or_default().table());
             return ExitCode::FAILURE;
@@ -113,6 +110,7 @@ fn work(run: &Run) {
             };
             run.done.fetch_add(1, Ordering::Relaxed);
             if let Some(violation) = failed {
+                told::failed(seed, violation.as_ref());
                 run.stop.store(!run.args.all, Ordering::Relaxed);
                 if let Ok(mut all) = run.failed.lock() {
                     all.push((seed, violation));

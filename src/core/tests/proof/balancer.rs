@@ -20,8 +20,6 @@ pub enum Hands {
     Refuse,
     /// Carried out; the answer is lost.
     Lost,
-    /// Given up after two seconds, and carried out after three.
-    Late,
 }
 
 #[derive(Clone, Debug)]
@@ -81,7 +79,6 @@ impl Balancer {
                 Hands::Well => (0, Some(0)),
                 Hands::Refuse => (0, None),
                 Hands::Lost => (2, Some(0)),
-                Hands::Late => (2, Some(3)),
             };
             errand.answered = Some(now + Duration::from_secs(answered));
             errand.done = done.map(|done| now + Duration::from_secs(done));

@@ -1,13 +1,11 @@
-//! The proof of the core: a table and a property per rule, and the incidents that it must master.
+//! The proof of the core: a table per rule, and the incidents that it must master.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod balancer;
 mod build;
 mod engine;
 mod incidents;
-mod laws;
 mod normal;
-mod properties;
 mod r12_r13_absent_and_silent;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;

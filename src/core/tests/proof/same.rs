@@ -11,7 +11,6 @@ use crossfade_core::watch::Watch;
 use proptest::prelude::*;
 
 use crate::build::{NOW, minutes, seconds};
-use crate::properties::config;
 use crate::reference;
 use crate::sampled::millis;
 
@@ -304,6 +303,14 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(level, baseline)| Event::Tripped(level, baseline)),
         2 => (period(), any::<u64>()).prop_map(|(every, seed)| Event::Configure(every, seed)),
     ]
+}
+
+/// So many cases, or as many as `PROPTEST_CASES` asks for.
+fn config(cases: u32) -> ProptestConfig {
+    #[allow(clippy::disallowed_methods)] // a test may be asked for more
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = asked.unwrap_or(cases);
+    ProptestConfig { cases, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 //! are set by others; a store that confirms, delays or loses; a database that is sampled every
 //! second; operators that crash and take over.
 //!
-//! After every decision the invariants of `laws` are checked.
+//! The rules themselves are proven in the simulator's random worlds (`src/sim/laws`).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,7 +18,6 @@ use crossfade_core::weight::Weight;
 
 use crate::balancer::{Balancer, Hands};
 use crate::build::NOW;
-use crate::laws;
 
 /// How far the world goes at once.
 pub const TICK: Duration = Duration::from_millis(500);
@@ -147,22 +146,6 @@ impl World {
         self.reborn = Some(self.now + Duration::from_secs(12));
     }
 
-    /// The lease goes to the standby, which reads the status first.
-    pub fn change_lease(&mut self) {
-        if self.api == Api::Away {
-            return;
-        }
-        let Some(mut before) = self.engine.take() else { return };
-        before.set_authority(Authority::None);
-        self.storing.clear();
-        self.unstored = None;
-        self.orphans = true;
-        let mut next = std::mem::replace(&mut self.standby, before);
-        next.take_over(self.stored.clone(), self.now);
-        next.set_authority(Authority::Holder);
-        self.engine = Some(next);
-    }
-
     pub fn set_api(&mut self, api: Api) {
         if api != Api::Away && self.api == Api::Away {
             // The shell stores the newest state as soon as it can.
@@ -276,11 +259,9 @@ impl World {
         let now = self.now;
         let Some(mut engine) = self.engine.take() else { return };
         engine.set_wishes(self.wishes.clone());
-        let before = engine.clone();
         let actions = engine.decide(now);
         self.decisions += 1;
         self.ever_retreated |= engine.state().retreats_ever > 0;
-        laws::check(&before, &engine, &actions, &self.stored, now);
         let mut twice = engine.clone();
         let again = twice.decide(now);
         let (once, twice) = (engine.state(), twice.state());
