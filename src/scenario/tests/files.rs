@@ -101,3 +101,42 @@ fn every_scenario_ends_as_expected_and_each_mark_is_still_true() {
     });
     assert!(failing.is_empty(), "\n{}", failing.join("\n"));
 }
+
+/// What is wrong with a calm scenario of one plan with these expectations and needs.
+fn wrong_of(rest: &str) -> Vec<String> {
+    let text = format!(
+        "
+scenario: {{name: calm, lasts: 1m}}
+plan: {{takeover: {{legacy: 50}}, paused: true}}
+{rest}
+"
+    );
+    wrong(&load(&read(&text).unwrap(), &[]).unwrap())
+}
+
+#[test]
+fn a_mark_that_is_no_longer_true_is_told() {
+    let need = "needs: [{feature: attribution, missing: whose surge it is, fields: [spec.takeover]}]";
+    let expect = |mark: &str| format!("expect: [{{never: {mark}}}]\n{need}");
+    assert_eq!(
+        wrong_of(&expect("retreat, needs: attribution")),
+        [
+            "expected no retreat: it holds (did not happen), though it is said to need attribution: take the mark away"
+        ]
+    );
+    assert_eq!(wrong_of(&expect("Adopted")), ["needs names {\"attribution\"}, the expectations {}"]);
+    let known =
+        "needs: [{feature: attribution, missing: whose surge it is, fields: [spec.takeover, spec.paused]}]";
+    assert_eq!(
+        wrong_of(&format!("expect: [{{told: retreat, needs: attribution}}]\n{known}")),
+        ["spec.paused is known now, or not in the plan: take it out of needs"]
+    );
+    assert_eq!(wrong_of(&format!("expect: [{{told: retreat, needs: attribution}}]\n{need}")), [""; 0]);
+}
+
+#[test]
+fn a_field_that_no_need_names_is_a_problem() {
+    let text = "{scenario: {name: a, lasts: 1m}, plan: {takeover: {legacy: 50}}}";
+    let told = load(&read(text).unwrap(), &[]).unwrap_err();
+    assert_eq!(told.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), ["plan.takeover"]);
+}
