@@ -8,6 +8,7 @@ mod converging;
 mod drifting;
 mod engine;
 mod incidents;
+mod joining;
 mod normal;
 mod r12_r13_absent_and_silent;
 mod r1_raise_only_in_the_clear;
