@@ -24,10 +24,9 @@ const BOTH_TO_25: [(usize, Weight, Purpose); 2] = [
 ];
 
 /// The last order to an instance, and where it stands since.
-fn ordered(case: Case, instance: usize, order: u16, stands: u16, outcome: Option<Outcome>) -> Case {
+fn ordered(case: Case, instance: usize, order: u16, stands: u16, outcome: Outcome) -> Case {
     case.but(|case| {
-        let done = reading(percent(order));
-        case.order(instance, order, Purpose::Retreat, outcome.unwrap_or(Outcome::Done(done)));
+        case.order(instance, order, Purpose::Retreat, outcome);
         let number = case.state.volatile.orders;
         let key = case.seen.instances[instance].key.clone();
         case.state.volatile.ours.insert(key.clone(), reading(percent(order)));
@@ -36,8 +35,12 @@ fn ordered(case: Case, instance: usize, order: u16, stands: u16, outcome: Option
     })
 }
 
-fn failed(at: Time) -> Option<Outcome> {
-    Some(Outcome::Failed { at })
+fn failed(at: Time) -> Outcome {
+    Outcome::Failed { at }
+}
+
+fn done(weight: u16) -> Outcome {
+    Outcome::Done(reading(percent(weight)))
 }
 
 fn halted(case: Case) -> Case {
@@ -116,7 +119,7 @@ fn a_put_back_of_the_same_turn_gives_way_to_a_walk_back_below_it() {
 fn a_step_of_a_retreat_is_for_those_too_that_others_have_raised_since() {
     // The last holder: nobody else puts back what others set.
     let steps = |stands: u16| {
-        let case = ordered(standing_at(50), 1, 25, stands, None).breaching(&rate());
+        let case = ordered(standing_at(50), 1, 25, stands, done(25)).breaching(&rate());
         case.but(|case| case.seen.authority = Authority::LastHolder).writes()
     };
     assert_eq!(steps(60), BOTH_TO_25);
@@ -125,7 +128,7 @@ fn a_step_of_a_retreat_is_for_those_too_that_others_have_raised_since() {
 
 #[test]
 fn between_the_steps_of_a_retreat_what_others_raise_is_for_the_drift_rules() {
-    let raised = || halted(ordered(standing_at(50), 0, 50, 60, None));
+    let raised = || halted(ordered(standing_at(50), 0, 50, 60, done(50)));
     assert_eq!(raised().writes(), []);
     let retreated = raised().at_level(&rate(), Level::Rollback).but(|case| {
         let since = ago(minutes(9));

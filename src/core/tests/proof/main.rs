@@ -21,6 +21,7 @@ mod restart;
 mod same;
 mod sampled;
 mod samples;
+mod soaking;
 mod status;
 mod turns;
 mod world;

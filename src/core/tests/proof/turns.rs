@@ -78,6 +78,14 @@ fn a_retreat_takes_the_place_of_a_put_back_to_the_same_instance() {
 }
 
 #[test]
+fn every_retreat_is_counted() {
+    for (before, after) in [(0, 1), (1, 2), (7, 8)] {
+        let retreats = standing_at(50).breaching(&rate()).but(|case| case.state.retreats_ever = before);
+        assert_eq!(retreats.decide().state.retreats_ever, after);
+    }
+}
+
+#[test]
 fn a_deadline_lies_ahead() {
     let cases = [
         standing_at(50),
