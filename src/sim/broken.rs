@@ -94,7 +94,7 @@ impl Broken {
 /// The engine of one plan behind the switch.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    engine: engine::Engine,
+    core: engine::Engine,
     broken: Option<Broken>,
     /// R2: writes that wait for the record.
     waiting: Vec<Action>,
@@ -108,26 +108,26 @@ impl Deref for Engine {
     type Target = engine::Engine;
 
     fn deref(&self) -> &engine::Engine {
-        &self.engine
+        &self.core
     }
 }
 
 impl DerefMut for Engine {
     fn deref_mut(&mut self) -> &mut engine::Engine {
-        &mut self.engine
+        &mut self.core
     }
 }
 
 impl Engine {
     /// An engine that knows nothing yet but its plan.
     pub fn new(plan: Plan, now: Time, broken: Option<Broken>) -> Self {
-        let engine = engine::Engine::new(shown(broken, plan), State::default(), now);
-        Self { engine, broken, waiting: Vec::new(), samples: Vec::new(), held: false }
+        let core = engine::Engine::new(shown(broken, plan), State::default(), now);
+        Self { core, broken, waiting: Vec::new(), samples: Vec::new(), held: false }
     }
 
     /// See [`engine::Engine::set_plan`].
     pub fn set_plan(&mut self, plan: Plan, now: Time) {
-        self.engine.set_plan(shown(self.broken, plan), now);
+        self.core.set_plan(shown(self.broken, plan), now);
     }
 
     /// See [`engine::Engine::set_wishes`].
@@ -135,24 +135,24 @@ impl Engine {
         if self.broken == Some(Broken::R1) {
             wishes.hold = None;
         }
-        self.engine.set_wishes(wishes);
+        self.core.set_wishes(wishes);
     }
 
     /// See [`engine::Engine::set_rejected`].
     pub fn set_rejected(&mut self, rejected: Option<(Reason, String)>) {
-        self.engine.set_rejected(rejected.filter(|_| self.broken != Some(Broken::R1)));
+        self.core.set_rejected(rejected.filter(|_| self.broken != Some(Broken::R1)));
     }
 
     /// See [`engine::Engine::set_others_raising`].
     pub fn set_others_raising(&mut self, other: Option<String>) {
-        self.engine.set_others_raising(other.filter(|_| self.broken != Some(Broken::R11)));
+        self.core.set_others_raising(other.filter(|_| self.broken != Some(Broken::R11)));
     }
 
     /// See [`engine::Engine::set_authority`].
     pub fn set_authority(&mut self, authority: Authority) {
         self.held |= authority == Authority::Holder;
         let anyway = self.held && self.broken == Some(Broken::R12);
-        self.engine.set_authority(if anyway { Authority::Holder } else { authority });
+        self.core.set_authority(if anyway { Authority::Holder } else { authority });
     }
 
     /// By what standing its writes are permitted.
@@ -180,13 +180,13 @@ impl Engine {
                 if let Reading::Sample(sample) = &mut observation.reading {
                     sample.saturated = false;
                 }
-                self.engine.observe(database, &observation, now);
+                self.core.observe(database, &observation, now);
                 return;
             }
             _ => {}
         }
         if self.broken != Some(Broken::R5) || is_sample(observation) {
-            self.engine.observe(database, observation, now);
+            self.core.observe(database, observation, now);
         }
     }
 
@@ -196,21 +196,21 @@ impl Engine {
             for (database, sample) in &self.samples {
                 if now.since(sample.at) >= AGAIN {
                     let reading = Reading::Sample(Sample { at: now, ..sample.clone() });
-                    self.engine.observe(database, &Observation { reading, returning_until: None }, now);
+                    self.core.observe(database, &Observation { reading, returning_until: None }, now);
                 }
             }
         }
-        let mut actions = self.engine.decide(now);
+        let mut actions = self.core.decide(now);
         match self.broken {
             Some(Broken::R2) => self.hold_back(&mut actions),
             Some(Broken::R8) => {
                 if let Some(Action::Record { revision }) =
                     actions.iter().find(|action| matches!(action, Action::Record { .. }))
                 {
-                    self.engine.recorded(*revision);
+                    self.core.recorded(*revision);
                 }
             }
-            Some(Broken::R8Retreat) if self.engine.state().retreat.is_some() => {
+            Some(Broken::R8Retreat) if self.core.state().retreat.is_some() => {
                 actions.retain(|action| !matches!(action, Action::Record { .. }));
             }
             _ => {}
@@ -220,7 +220,7 @@ impl Engine {
 
     fn hold_back(&mut self, actions: &mut Vec<Action>) {
         let is_retreat = |action: &Action| matches!(action, Action::Write { purpose: Purpose::Retreat, .. });
-        if self.engine.seen().recorded {
+        if self.core.seen().recorded {
             let mut waiting = std::mem::take(&mut self.waiting);
             waiting.append(actions);
             *actions = waiting;
@@ -232,7 +232,7 @@ impl Engine {
 
     /// See [`engine::Engine::report`].
     pub fn report(&self, now: Time) -> Report {
-        let mut report = self.engine.report(now);
+        let mut report = self.core.report(now);
         if self.broken == Some(Broken::R13) {
             report.blocked_by.clear();
         }

@@ -1,4 +1,4 @@
-//! Chance that is drawn where no generator is at hand: SplitMix64 (Steele, Lea, Flood 2014).
+//! Chance that is drawn where no generator is at hand: `SplitMix64` (Steele, Lea, Flood 2014).
 
 /// A generator of its own.
 #[derive(Clone, Copy, Debug, Default)]

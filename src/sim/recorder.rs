@@ -105,8 +105,8 @@ impl Recorder {
             (Some(version), Some((revision, state))) if wanted.permitted => {
                 let state = State { volatile: Volatile::default(), ..state.clone() };
                 let baselines = (wanted.clock, wanted.baselines);
-                let stage = wanted.stage.map(ToOwned::to_owned);
-                let call = api.store(now, service, version, Status { state, stage, baselines });
+                let present = wanted.stage.map(ToOwned::to_owned);
+                let call = api.store(now, service, version, Status { state, stage: present, baselines });
                 self.work = Some(Work::Write { epoch, revision, call });
             }
             _ => return None,

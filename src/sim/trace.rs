@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crossfade_core::action::Action;
 use crossfade_core::lease::Standing;
 use crossfade_core::time::Time;
+use crossfade_core::weight::Weight;
 
 use crate::scenario::Scenario;
 use crate::witness::{Decided, Witness};
@@ -111,7 +112,7 @@ impl Witness for Trace {
                 }
                 Action::Record { revision } => format!(
                     "records {revision}: intended {:?}, raise {:?}, stage {:?}, soaked {:?}, retreat {}, joined {:?}",
-                    state.intended.map(|weight| weight.percent()),
+                    state.intended.map(Weight::percent),
                     state.raise.map(|raise| (raise.from.percent(), raise.to.percent())),
                     state.stage,
                     state.soaked,

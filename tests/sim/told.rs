@@ -54,7 +54,10 @@ pub fn trace(scenario: &Scenario, broken: Option<Broken>, lines: usize) {
     let mut world = World::new(scenario).breaking(broken);
     while world.go_on(&mut (&mut laws, &mut trace)) && laws.violations.is_empty() {}
     for line in trace.lines() {
-        println!("{}", line.chars().take(WIDE).collect::<String>());
+        println!(
+            "{}",
+            line.chars().take(if line.contains("breaks") { 9999 } else { WIDE }).collect::<String>()
+        );
     }
     for violation in &laws.violations {
         println!("{:>9.3}  {violation}", violation.at.since(scenario.begins).as_secs_f64());

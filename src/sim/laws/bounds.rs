@@ -11,7 +11,7 @@ const CALLS: Duration = Duration::from_secs(10);
 /// From the first value over the threshold to weight 0, however many stops there are on the way.
 pub fn retreat(plan: &Plan, measured: Duration, every: Duration) -> Duration {
     let steps = 10_000_u32.div_ceil(u32::from(plan.rollback.max_step.hundredths().max(1)));
-    let stops = u32::try_from(plan.stages.len()).unwrap_or(u32::MAX) + 1;
+    let halts = u32::try_from(plan.stages.len()).unwrap_or(u32::MAX) + 1;
     let longest = plan
         .databases
         .iter()
@@ -24,9 +24,9 @@ pub fn retreat(plan: &Plan, measured: Duration, every: Duration) -> Duration {
         })
         .max()
         .unwrap_or_default();
-    let step = plan.rollback.every + Duration::from_secs(2);
-    let stop = plan.rollback.every.max(longest) + every * 3 + CALLS;
-    measured + every * 3 + CALLS + step * (steps + stops) + stop * stops
+    let walk = (plan.rollback.every + Duration::from_secs(2)) * (steps + halts);
+    let wait = (plan.rollback.every.max(longest) + every * 3 + CALLS) * halts;
+    measured + every * 3 + CALLS + walk + wait
 }
 
 /// From wherever it stands to its end, nothing standing against it.

@@ -74,7 +74,7 @@ impl Lives {
             if !lasts
                 && quiet > completed
                 && report.phase != Phase::Completed
-                && !reasons.iter().any(|reason| *reason == Reason::BaselineLearning)
+                && !reasons.contains(&Reason::BaselineLearning)
             {
                 found(
                     Rule::Lives,

@@ -19,6 +19,9 @@ pub fn fill(random: &mut Rng, scenario: &mut Scenario, kind: Kind) {
         Kind::Calm => scenario.lasts = completed + Duration::from_secs(30),
         Kind::Incident => {
             let events = random.usize(1..4);
+            if one_in(random, 4) {
+                overrun(random, scenario);
+            }
             let end = one(random, scenario, events, 60);
             scenario.lasts = end + if random.bool() { quiet } else { Duration::from_secs(20) };
         }
@@ -81,6 +84,16 @@ fn surge(random: &mut Rng, scenario: &mut Scenario) {
     push(scenario, after, What::Connects { service, side, times, over: Duration::ZERO });
 }
 
+/// A surge that fills a database up: it answers no faster, and refuses what it cannot hold.
+fn overrun(random: &mut Rng, scenario: &mut Scenario) {
+    surge(random, scenario);
+    for (database, setup) in scenario.databases.clone().iter().enumerate() {
+        let after = Duration::from_secs(random.u64(20..60));
+        let maximum = setup.max_connections / 4 + 5;
+        push(scenario, after, What::MaxConnections { database, maximum });
+    }
+}
+
 /// Everything is put right, and people say that it may go on; when that is done.
 fn heal(random: &mut Rng, scenario: &mut Scenario, end: Duration) -> Duration {
     let end = end + Duration::from_secs(random.u64(5..30));
@@ -100,7 +113,7 @@ fn heal(random: &mut Rng, scenario: &mut Scenario, end: Duration) -> Duration {
         // A holder has read everything by then.
         let later = end + Duration::from_secs(30);
         push(scenario, later, What::Resume { service });
-        if let Some(stage) = setup.plan.stages.iter().filter(|stage| stage.approval).next_back() {
+        if let Some(stage) = setup.plan.stages.iter().rfind(|stage| stage.approval) {
             push(
                 scenario,
                 later + Duration::from_secs(5),

@@ -27,7 +27,7 @@ enum Kind {
 
 /// The scenario of `seed`.
 pub fn scenario(seed: u64) -> Scenario {
-    let mut random = Rng::with_seed(seed ^ 0x5eed_0f_c405_5fade);
+    let mut random = Rng::with_seed(seed ^ 0x05ee_d0fc_4055_fade);
     let kind = match random.u32(0..64) {
         0..8 => Kind::Calm,
         8..24 => Kind::Incident,

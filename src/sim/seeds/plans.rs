@@ -98,17 +98,21 @@ pub fn guards(random: &mut Rng, usual: f64, learned: bool) -> Vec<Guard> {
         Guard {
             signal: Signal::ConnectionRate,
             pause: vec![lasts(Test::AboveBaseline(1.5), 3, 3), lasts(Test::Trend(12.0), 0, 0)],
-            rollback: if random.bool() { vec![lasts(Test::AboveBaseline(2.5), 4, 5)] } else { vec![] },
+            rollback: if random.bool() {
+                vec![lasts(Test::Above((usual * between(random, 2.5, 4.0)).round() + 50.0), 4, 5)]
+            } else {
+                vec![]
+            },
             resume: lasts(Test::BelowBaseline(1.2), resume, resume + 1),
         }
     } else {
         let pause = usual * between(random, 1.5, 2.5) + 10.0;
         Guard {
             signal: Signal::ConnectionRate,
-            pause: vec![lasts(Test::Above(pause.round()), random.u64(0..4), 3)],
+            pause: vec![lasts(Test::Above(pause.round()), *pick(random, &[0, 2, 3]), 3)],
             rollback: vec![lasts(
                 Test::Above((pause * between(random, 1.0, 1.8)).round()),
-                random.u64(1..6),
+                random.u64(2..6),
                 *pick(random, &[6, 8]),
             )],
             resume: lasts(

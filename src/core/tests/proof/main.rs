@@ -3,8 +3,12 @@
 
 mod balancer;
 mod build;
+mod commands;
+mod converging;
+mod drifting;
 mod engine;
 mod incidents;
+mod joining;
 mod normal;
 mod r12_r13_absent_and_silent;
 mod r1_raise_only_in_the_clear;
