@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::scenario::{Loaded, load, read, run};
+use crate::scenario::{Loaded, load, read, run, schema};
 
 /// Every file, by name: one that is forgotten here, or gone from there, fails.
 const FILES: &[&str] = &[
@@ -139,4 +139,24 @@ fn a_field_that_no_need_names_is_a_problem() {
     let text = "{scenario: {name: a, lasts: 1m}, plan: {takeover: {legacy: 50}}}";
     let told = load(&read(text).unwrap(), &[]).unwrap_err();
     assert_eq!(told.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), ["plan.takeover"]);
+}
+
+#[test]
+fn the_example_of_the_reference_holds_and_every_field_stands_in_it() {
+    let text = fs::read_to_string(folder().join("README.md")).unwrap();
+    let (_, rest) = text.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let loaded = load(&read(example).unwrap(), &[]).unwrap();
+    assert_eq!(wrong(&loaded), [""; 0]);
+    let schema = schema();
+    let missing: Vec<&String> =
+        ["scenario", "databases/items", "services/items", "events/items", "expect/items"]
+            .iter()
+            .flat_map(|part| {
+                schema.pointer(&format!("/properties/{part}/properties")).unwrap().as_object().unwrap()
+            })
+            .map(|(field, _)| field)
+            .filter(|field| !["`", ".", "{"].iter().any(|before| text.contains(&format!("{before}{field}"))))
+            .collect();
+    assert_eq!(missing, [""; 0]);
 }
