@@ -105,7 +105,8 @@ impl Engine {
     pub fn take_over(&mut self, state: State, now: Time) {
         // Orders are numbered on, so that the outcome of an older one is still told apart.
         let orders = self.state.volatile.orders;
-        self.state = State { volatile: Volatile { orders, ..Volatile::default() }, ..state };
+        self.state =
+            State { volatile: Volatile { orders, ..Volatile::default() }, ..state.by_the_clock_of(now) };
         for instance in &mut self.seen.instances {
             *instance = route::Seen { key: std::mem::take(&mut instance.key), ..route::Seen::default() };
         }

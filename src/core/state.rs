@@ -8,6 +8,7 @@ use crate::guard::{Level, Signal, Tripped};
 use crate::reason::Reason;
 use crate::report::Phase;
 use crate::route::Reading;
+use crate::rules::retreat;
 use crate::time::Time;
 use crate::weight::Weight;
 
@@ -59,6 +60,20 @@ pub struct State {
     pub history: VecDeque<Move>,
     /// What no restart remembers.
     pub volatile: Volatile,
+}
+
+impl State {
+    /// The same where it is `now`. The wall clock may have been put back since it was stored, or another
+    /// host's may be late: what has happened has happened by now, and nothing runs for longer than it can.
+    #[must_use]
+    pub fn by_the_clock_of(mut self, now: Time) -> Self {
+        self.last_step = self.last_step.map(|at| at.min(now));
+        self.history.iter_mut().for_each(|step| step.at = step.at.min(now));
+        self.retreats.iter_mut().for_each(|at| *at = (*at).min(now));
+        self.put_backs.iter_mut().for_each(|put_back| put_back.at = put_back.at.min(now));
+        self.cooldown_until = self.cooldown_until.map(|until| until.min(now + retreat::DAY));
+        self
+    }
 }
 
 /// What does not stand in the status, because it ends with the process.

@@ -108,8 +108,8 @@ pub struct Truth {
     pub quiet: Option<Time>,
     /// A wall clock stepped.
     pub clock_stepped: bool,
-    /// The lease was taken by force, or deleted.
-    pub lease_forced: Time,
+    /// When the lease was last deleted or taken by force, and when the time before.
+    pub lease_forced: [Time; 2],
     lease: Option<String>,
     holder: Option<usize>,
     now: Time,
@@ -140,7 +140,7 @@ impl Truth {
             ],
             quiet: quiet.map(|quiet| scenario.begins + quiet),
             clock_stepped: scenario.events.iter().any(|event| matches!(event.what, What::ClockStep { .. })),
-            lease_forced: Time::default(),
+            lease_forced: [Time::default(); 2],
             lease: None,
             holder: None,
             now: scenario.begins,
@@ -252,7 +252,7 @@ impl Truth {
                     }
                     self.holder = number;
                 }
-                None => self.lease_forced = now,
+                None => self.lease_forced = [now, self.lease_forced[0]],
             }
         }
         for (truth, process) in self.replicas.iter_mut().zip(&world.processes) {

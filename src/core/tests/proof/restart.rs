@@ -20,6 +20,27 @@ fn restarted(weight: u16, found: [u16; 2]) -> Case {
     })
 }
 
+#[test]
+fn a_clock_that_was_put_back_by_an_hour_holds_up_no_retreat() {
+    let hour = minutes(60);
+    let state = State {
+        last_step: Some(NOW + hour),
+        history: [moved(NOW + hour, 60, 30, Reason::GuardRollback)].into(),
+        retreats: [NOW + hour].into(),
+        cooldown_until: Some(NOW + hour * 30),
+        ..State::default()
+    };
+    let expected = State {
+        last_step: Some(NOW),
+        history: [moved(NOW, 60, 30, Reason::GuardRollback)].into(),
+        retreats: [NOW].into(),
+        cooldown_until: Some(NOW + hour * 24),
+        ..State::default()
+    };
+    assert_eq!(state.by_the_clock_of(NOW), expected);
+    assert_eq!(expected.clone().by_the_clock_of(NOW + hour), expected);
+}
+
 /// The same in the middle of a raise from 10 to 50 %: whether it goes on, and where it is intended.
 fn raise_from_ten(found: [u16; 2]) -> (bool, Weight) {
     let state = restarted(10, found).with_a_recorded_raise_to(50).decide().state;
