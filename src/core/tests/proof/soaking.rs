@@ -46,15 +46,15 @@ fn the_clock_counts_what_was_watched_and_no_more_than_six_seconds_at_once() {
 #[test]
 fn the_end_of_a_soak_is_told_and_recorded_once() {
     let last = |case: Case| case.but(|case| case.plan.stages.truncate(3));
-    let nearly = last(soaking(minutes(10) - seconds(1), seconds(2)));
+    let nearly = last(soaking(seconds(599), seconds(2)));
     let decision = nearly.decide();
     assert_eq!(decision.state.soaked, minutes(10));
     assert!(told(&decision.actions).contains(&Reason::StageProven));
     assert!(decision.state.proven.contains("half"));
-    let not_yet = soaking(minutes(10) - seconds(3), seconds(2));
+    let not_yet = soaking(seconds(597), seconds(2));
     assert!(!told(&not_yet.decide().actions).contains(&Reason::StageProven));
-    let lost = soaking(minutes(10), seconds(2)).decide();
-    assert!(lost.state.proven.contains("half"), "soaked, but never told");
+    let untold = soaking(minutes(10), seconds(2)).decide();
+    assert!(untold.state.proven.contains("half"), "soaked, but never told");
     let again = last(standing_at(50).soaked());
     assert!(!told(&again.decide().actions).contains(&Reason::StageProven));
 }
@@ -79,7 +79,7 @@ fn the_clock_is_recorded_at_each_twentieth_and_when_it_stops() {
 #[test]
 fn the_clock_asks_to_be_asked_at_its_end() {
     let end = NOW + seconds(1);
-    assert_eq!(soaking(minutes(10) - seconds(3), seconds(2)).decide().again, Some(end));
+    assert_eq!(soaking(seconds(597), seconds(2)).decide().again, Some(end));
 }
 
 #[test]

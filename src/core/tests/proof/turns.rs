@@ -141,3 +141,14 @@ fn a_token_stands_for_everything_that_is_approved_with_it() {
     };
     assert_ne!(named("ab", "c"), named("a", "bc"));
 }
+
+#[test]
+fn of_several_stages_at_one_weight_the_first_is_where_a_weight_stands() {
+    let mut plan = plan();
+    plan.stages.push(stage("sealed", 100));
+    let at = |weight| plan.stage_at(percent(weight));
+    assert_eq!(
+        [at(0), at(1), at(49), at(50), at(99), at(100)],
+        [None, Some(0), Some(1), Some(2), Some(2), Some(3)]
+    );
+}
