@@ -48,9 +48,9 @@ fn confirm(turn: &mut Turn, raise: Raise) {
 /// against it that will not clear by looking longer.
 pub fn settle_doubt(turn: &mut Turn) {
     let Some(raise) = turn.state.raise.filter(|_| turn.state.volatile.raise_in_doubt) else { return };
-    let only_looking = |obstacle: Obstacle| {
-        matches!(obstacle, Obstacle::Unknown(_) | Obstacle::AnotherRaising | Obstacle::ReadingRoutes)
-    };
+    // Of two plans in doubt on one database each would wait for the other: the first goes back.
+    let only_looking =
+        |obstacle: Obstacle| matches!(obstacle, Obstacle::Unknown(_) | Obstacle::ReadingRoutes);
     if obstacles::general(turn).next().is_none() {
         turn.state.volatile.raise_in_doubt = false;
     } else if !obstacles::general(turn).all(only_looking) {

@@ -18,6 +18,9 @@ pub fn walks(case: &Case<'_>) -> Option<String> {
     let clock = case.decided.clock;
     let newest =
         state.history.back().filter(|step| step.at == clock && step.reason == Reason::GuardRollback)?;
+    if case.decided.before.is_none_or(|before| before.history.back() == Some(newest)) {
+        return None;
+    }
     let rollback = case.plan().rollback;
     let ours = |reason: Reason| matches!(reason, Reason::GuardRollback | Reason::TargetStageLowered);
     let within =

@@ -1,7 +1,7 @@
 //! What a restarted operator makes of what it finds, by where the load balancers stand (R8).
 
 use crossfade_core::action::Action;
-use crossfade_core::guard::Level;
+use crossfade_core::guard::{Level, Unknown};
 use crossfade_core::reason::Reason;
 use crossfade_core::seen::Authority;
 use crossfade_core::state::{State, Volatile};
@@ -145,4 +145,14 @@ fn a_fall_that_is_found_makes_the_stage_that_it_stands_for_the_present_one() {
     assert_eq!(decision.state.history, [moved(NOW, 50, 10, Reason::Adopted)]);
     assert_eq!((decision.state.stage, decision.state.soaked), (Some(1), minutes(0)));
     assert_eq!(writes(&decision.actions), []);
+}
+
+#[test]
+fn of_two_plans_on_one_database_whose_raises_are_both_in_doubt_the_first_goes_back() {
+    let doubtful = restarted(10, [5000, 1000]).with_a_recorded_raise_to(50);
+    let unknown = Unknown::Stale { since: NOW };
+    let looks_on = doubtful.clone().unknown(&rate(), unknown).decide().state;
+    assert!(looks_on.volatile.raise_in_doubt && looks_on.raise.is_some());
+    let back = doubtful.but(|case| case.seen.others_raising = Some("mail/other".into())).decide().state;
+    assert_eq!((back.raise, back.intended), (None, Some(percent(10))));
 }
