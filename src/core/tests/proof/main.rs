@@ -18,6 +18,7 @@ mod r7_no_oscillation;
 mod r8_record_then_raise_retreat_then_record;
 mod reference;
 mod restart;
+mod retreating;
 mod same;
 mod sampled;
 mod samples;
