@@ -92,7 +92,9 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
                 for (instance, balancer) in service.balancers.iter().enumerate() {
                     let well = known.disturbed.get(instance).is_some_and(|at| now.since(*at) > bound)
                         && asked > bound;
-                    if well && balancer.weight() > SAME {
+                    // Without a legacy server all traffic is Kubernetes', whatever is written.
+                    let can = balancer.read().legacy_up > 0;
+                    if well && can && balancer.weight() > SAME {
                         let message = format!(
                             "{} of {} has been over its rollback threshold for {:?}, and instance {instance} stands at {} %",
                             guard.signal,
