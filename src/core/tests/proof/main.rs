@@ -25,4 +25,5 @@ mod samples;
 mod soaking;
 mod status;
 mod turns;
+mod walking_back;
 mod world;
