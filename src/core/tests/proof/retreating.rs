@@ -92,8 +92,8 @@ fn a_retreat_waits_while_its_guard_is_unknown_and_another_guard_carries_it_on() 
     let blind = retreating(25, 10, false).unknown(&rate(), stale());
     assert_eq!(blind.decide().state.intended, Some(percent(25)));
     assert!(blind.decide().state.retreat.is_some());
-    let carried = blind.at_level(&of_max(), Level::Rollback).breaching(&of_max());
-    let state = carried.decide().state;
-    assert_eq!(state.retreat.unwrap().guard, of_max());
-    assert_eq!(state.intended, Some(percent(10)));
+    let other = blind.at_level(&of_max(), Level::Rollback).breaching(&of_max());
+    let decision = other.decide();
+    assert_eq!(decision.state.retreat.unwrap().guard, of_max());
+    assert_eq!(decision.state.intended, Some(percent(10)));
 }
