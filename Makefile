@@ -27,7 +27,7 @@ demo: setup ## the main job, live, in about two minutes; KEEP=1 leaves it runnin
 	$(CARGO) build --locked --bin crossfade --bin kubectl-crossfade --example demo
 	exec target/debug/examples/demo $(if $(KEEP),--keep) $(ARGS)
 
-test: checks fmt-check lint unit adapters deny machete controlplane cluster whole ## everything that must hold, from a fresh machine on
+test: checks fmt-check lint unit sim adapters deny machete controlplane cluster whole ## everything that must hold, from a fresh machine on
 	@$(call say,all green)
 
 bench: setup ## the figures of the README, measured on this machine
@@ -70,7 +70,7 @@ sim: ## random worlds, every rule checked at every step; SEEDS=1000000, FROM=, A
 seed: ## the world SEED= that breaks a rule, made small and kept as tests/scenarios/seed-SEED.yaml
 	$(CARGO) run --locked --example seed -- $(SEED)
 
-adapters: ## against real HAProxy and MariaDB
+adapters: ## against real HAProxy, MariaDB, Prometheus and Chromium
 	@$(call say,adapters on the real programs)
 	$(CARGO) test --locked --test adapters
 

@@ -99,6 +99,11 @@ async fn run() -> anyhow::Result<ExitCode> {
     }
 }
 
+/// A file's name and text.
+fn input((name, text): &(String, String)) -> Input<'_> {
+    Input { name, text }
+}
+
 fn simulate(
     scenario: &Path,
     plan: Option<&Path>,
@@ -113,9 +118,6 @@ fn simulate(
             return Ok(ExitCode::from(2));
         }
     };
-    fn input((name, text): &(String, String)) -> Input<'_> {
-        Input { name, text }
-    }
     match cli::simulate::simulate(input(&scenario), plan.as_ref().map(input), seed, out.is_some()) {
         Simulated::Wrong(text) => {
             eprint!("{text}");

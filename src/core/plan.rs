@@ -122,8 +122,10 @@ impl Plan {
         }
     }
 
-    /// The index of the last stage whose weight is not above `weight`.
+    /// The index of the stage that `weight` stands for: the highest not above it, and of several at one
+    /// weight the first, as nobody knows whether the later ones were ever entered.
     pub fn stage_at(&self, weight: Weight) -> Option<usize> {
-        self.stages.iter().rposition(|stage| stage.weight <= weight)
+        let highest = self.stages.iter().rfind(|stage| stage.weight <= weight)?.weight;
+        self.stages.iter().position(|stage| stage.weight == highest)
     }
 }

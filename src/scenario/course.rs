@@ -170,12 +170,13 @@ pub fn figures(scenario: &Scenario, played: &Played, without: &Played) -> Vec<Fi
 
 /// How long after the first thing that happened to the world a plan paused or walked back.
 fn reaction(scenario: &Scenario, played: &Played) -> String {
-    let first = scenario.events.iter().map(|event| event.after).min();
+    let happens = scenario.events.iter().filter(|event| !telling::is_asked(&event.what));
+    let first = happens.map(|event| event.after).min();
     let reacts = |phase: Phase| matches!(phase, Phase::Paused | Phase::RollingBack);
     let turns = played.recording.phases.iter().filter(|turn| reacts(turn.phase));
     let mut turns = turns.map(|turn| turn.at.since(scenario.begins));
     match first.and_then(|first| turns.find(|at| *at >= first).map(|at| at.saturating_sub(first))) {
-        Some(after) => format!("{} after the first event", Span(after)),
+        Some(after) => format!("{} after the first incident", Span(after)),
         None => "none".into(),
     }
 }

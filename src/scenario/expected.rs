@@ -158,12 +158,12 @@ impl Resolver<'_> {
                 names::unknown(&field, "feature in needs", feature, &known, self.problems);
             }
         }
-        let when = self.when();
-        let (must, what) = self.must(services.first().copied().unwrap_or_default())?;
+        let time = self.when();
+        let (thing, what) = self.must(services.first().copied().unwrap_or_default())?;
         let whose = it.service.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-        let whole = when == When::Throughout(Duration::ZERO, self.scenario.lasts);
-        let words = if whole { format!("{whose}{what}") } else { format!("{whose}{what} {when}") };
-        Some(Expected { services, when, must, words, needs: it.needs.clone() })
+        let always = time == When::Throughout(Duration::ZERO, self.scenario.lasts);
+        let words = if always { format!("{whose}{what}") } else { format!("{whose}{what} {time}") };
+        Some(Expected { services, when: time, must: thing, words, needs: it.needs.clone() })
     }
 
     fn when(&mut self) -> When {
@@ -293,14 +293,12 @@ impl Resolver<'_> {
         let text = it.phase.clone().unwrap_or_default();
         let mut phases = Vec::new();
         for name in text.split(" or ").map(str::trim) {
-            match PHASES.into_iter().find(|phase| phase.name() == name) {
-                Some(phase) => phases.push(phase),
-                None => {
-                    let all: Vec<String> = PHASES.iter().map(|phase| phase.name().to_owned()).collect();
-                    names::unknown(&format!("{}.phase", self.field), "phase", name, &all, self.problems);
-                    return None;
-                }
-            }
+            let Some(phase) = PHASES.into_iter().find(|phase| phase.name() == name) else {
+                let all: Vec<String> = PHASES.iter().map(|phase| phase.name().to_owned()).collect();
+                names::unknown(&format!("{}.phase", self.field), "phase", name, &all, self.problems);
+                return None;
+            };
+            phases.push(phase);
         }
         Some(match it.longest {
             Some(longest) => {

@@ -115,16 +115,16 @@ impl Run<'_> {
         match &expected.must {
             Must::Phase(phases) => {
                 let was = |phase: &Phase| phase.name().to_owned();
-                self.becomes(when, &self.phases(service), |phase| phases.contains(phase), was)
+                becomes(when, &self.phases(service), |phase| phases.contains(phase), was)
             }
             Must::Longest(phases, most) => self.longest(service, when, phases, *most),
             Must::Weight(from, to) => {
                 let fits = |weight: &f64| *weight >= from - 1e-9 && *weight <= to + 1e-9;
-                self.becomes(when, &self.weights(service), fits, |weight| format!("{weight:.2} %"))
+                becomes(when, &self.weights(service), fits, |weight| format!("{weight:.2} %"))
             }
             Must::Stage(stages) => {
                 let was = |stage: &Option<String>| stage.clone().unwrap_or_else(|| "none".into());
-                self.becomes(when, &self.stages(service), |stage| stages.contains(stage), was)
+                becomes(when, &self.stages(service), |stage| stages.contains(stage), was)
             }
             Must::Level(key, is) => {
                 let levels = self.evidence.levels.iter().filter(|since| since.service == service);
@@ -142,7 +142,7 @@ impl Run<'_> {
                     Level::Pause => "at pause".to_owned(),
                     Level::Rollback => "at rollback".to_owned(),
                 };
-                self.becomes(when, &levels, fits, was)
+                becomes(when, &levels, fits, was)
             }
             Must::BlockedBy(reason, contains) => {
                 let blockers = self.evidence.blockers.iter().filter(|since| since.service == service);
@@ -152,7 +152,7 @@ impl Run<'_> {
                     blockers
                         .any(|(why, text): &(_, String)| why == reason && text.contains(contains.as_str()))
                 };
-                self.becomes(when, &blockers, fits, |blockers| match blockers.as_slice() {
+                becomes(when, &blockers, fits, |blockers| match blockers.as_slice() {
                     [] => "not blocked".into(),
                     some => {
                         let each = some.iter().map(|(why, text)| format!("{why} ({text})"));
@@ -213,46 +213,6 @@ impl Run<'_> {
             means.push((stand.at, mean));
         }
         self.stretches(means.into_iter())
-    }
-
-    /// Whether something is so when it must be; what was so else. Before its first value is known nothing
-    /// is expected of it, but where it must become so.
-    fn becomes<T>(
-        &self,
-        when: When,
-        stretches: &[Stretch<T>],
-        fits: impl Fn(&T) -> bool,
-        was: impl Fn(&T) -> String,
-    ) -> Result<String, String> {
-        let (from, until) = when.ends();
-        let within =
-            || stretches.iter().filter(|(since, to, _)| *since <= until && (*to > from || *since >= from));
-        match when {
-            When::At(at) => {
-                let there = stretches.iter().rfind(|(since, _, _)| *since <= at);
-                let Some((since, _, value)) = there else { return Err("nothing was known yet".into()) };
-                verdict(fits(value), format!("was {} since {}", was(value), Span(*since)))
-            }
-            When::Within(after, _) => match within().find(|(_, _, value)| fits(value)) {
-                Some((since, _, _)) if *since <= after => Ok("was so already".into()),
-                Some((since, _, _)) => Ok(format!("was so after {}", Span(since.saturating_sub(after)))),
-                None => {
-                    let all: Vec<String> = within().map(|(_, _, value)| was(value)).collect();
-                    Err(if all.is_empty() {
-                        "nothing was known".into()
-                    } else {
-                        format!("was {}", all.join(", then "))
-                    })
-                }
-            },
-            When::Throughout(..) => match within().find(|(_, _, value)| !fits(value)) {
-                None => match within().last() {
-                    Some((_, _, value)) => Ok(format!("was {}", was(value))),
-                    None => Err("nothing was known".into()),
-                },
-                Some((since, _, value)) => Err(format!("was {} at {}", was(value), Span(*since.max(&from)))),
-            },
-        }
     }
 
     fn longest(
@@ -347,5 +307,44 @@ impl Run<'_> {
             }
             Happens::Told(reason) => told(reason).collect(),
         }
+    }
+}
+
+/// Whether something is so when it must be; what was so else. Before its first value is known nothing
+/// is expected of it, but where it must become so.
+fn becomes<T>(
+    when: When,
+    stretches: &[Stretch<T>],
+    fits: impl Fn(&T) -> bool,
+    was: impl Fn(&T) -> String,
+) -> Result<String, String> {
+    let (from, until) = when.ends();
+    let within =
+        || stretches.iter().filter(|(since, to, _)| *since <= until && (*to > from || *since >= from));
+    match when {
+        When::At(at) => {
+            let there = stretches.iter().rfind(|(since, _, _)| *since <= at);
+            let Some((since, _, value)) = there else { return Err("nothing was known yet".into()) };
+            verdict(fits(value), format!("was {} since {}", was(value), Span(*since)))
+        }
+        When::Within(after, _) => match within().find(|(_, _, value)| fits(value)) {
+            Some((since, _, _)) if *since <= after => Ok("was so already".into()),
+            Some((since, _, _)) => Ok(format!("was so after {}", Span(since.saturating_sub(after)))),
+            None => {
+                let all: Vec<String> = within().map(|(_, _, value)| was(value)).collect();
+                Err(if all.is_empty() {
+                    "nothing was known".into()
+                } else {
+                    format!("was {}", all.join(", then "))
+                })
+            }
+        },
+        When::Throughout(..) => match within().find(|(_, _, value)| !fits(value)) {
+            None => match within().last() {
+                Some((_, _, value)) => Ok(format!("was {}", was(value))),
+                None => Err("nothing was known".into()),
+            },
+            Some((since, _, value)) => Err(format!("was {} at {}", was(value), Span(*since.max(&from)))),
+        },
     }
 }

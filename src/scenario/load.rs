@@ -124,8 +124,8 @@ fn check_step(file: &File, services: &[ServiceSetup], problems: &mut Problems) {
 fn check_names(file: &File, plans: &[(String, Plan)], problems: &mut Problems) {
     let databases = file.databases.iter().map(|database| &database.name);
     let services = file.services.iter().map(|service| &service.name);
-    twice("databases", databases.collect(), problems);
-    twice("services", services.clone().collect(), problems);
+    twice("databases", &databases.collect::<Vec<_>>(), problems);
+    twice("services", &services.clone().collect::<Vec<_>>(), problems);
     for (list, count, most) in
         [("databases", file.databases.len(), MOST_DATABASES), ("services", file.services.len(), 32)]
     {
@@ -146,7 +146,7 @@ fn check_names(file: &File, plans: &[(String, Plan)], problems: &mut Problems) {
     }
 }
 
-fn twice(list: &str, all: Vec<&String>, problems: &mut Problems) {
+fn twice(list: &str, all: &[&String], problems: &mut Problems) {
     for (place, name) in all.iter().enumerate() {
         let field = format!("{list}[{place}].name");
         if name.is_empty() {

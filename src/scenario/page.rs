@@ -6,7 +6,7 @@ use super::load::Loaded;
 use super::run::Played;
 use crate::core::reason::Reason;
 use crate::report::{self, Align, Column, Fact, Mark, MarkKind, Page, Table, Verdict, render};
-use crate::sim::scenario::{Scenario, What};
+use crate::sim::scenario::Scenario;
 
 /// So many pauses and clears become marks; more would hide the charts.
 const MOST_MARKS: usize = 120;
@@ -31,8 +31,8 @@ pub fn page(loaded: &Loaded, played: &Played, without: &Played) -> String {
     }
     let lines = &played.recording;
     page = page
-        .run(marked(curves::run("With Crossfade", scenario, played, lines), scenario, played, true))
-        .run(marked(curves::run("Without Crossfade", scenario, without, lines), scenario, without, false));
+        .run(marked(curves::run("With Crossfade", scenario, played, lines), scenario, played))
+        .run(marked(curves::run("Without Crossfade", scenario, without, lines), scenario, without));
     if !played.outcomes.is_empty() {
         page = page.table(expectations(played));
     }
@@ -126,12 +126,9 @@ fn notes(loaded: &Loaded) -> Vec<String> {
 }
 
 /// The run with what happened and what was decided.
-fn marked(mut run: report::Run, scenario: &Scenario, played: &Played, guarded: bool) -> report::Run {
+fn marked(mut run: report::Run, scenario: &Scenario, played: &Played) -> report::Run {
     let mut marks: Vec<Mark> = Vec::new();
     for Happening { event, words } in course::happenings(scenario) {
-        if !guarded && of_the_brake(&event.what) {
-            continue;
-        }
         let again = super::telling::again(event.every);
         let at = event.after.as_secs_f64();
         let mark = Mark::new(at, MarkKind::Incident, words, again.trim_start_matches(", "));
@@ -176,14 +173,6 @@ fn label(row: &Row) -> String {
         }
         _ => row.reason.clone(),
     }
-}
-
-/// Whether something happens to the operator alone, or is done at the brake.
-fn of_the_brake(what: &What) -> bool {
-    matches!(
-        what,
-        What::Hold { .. } | What::Rollback { .. } | What::Resume { .. } | What::AcceptBaseline { .. }
-    )
 }
 
 /// "Paused after Soaking: ..." says once more what was said already.

@@ -31,9 +31,11 @@ pub fn render(scenario: &Scenario) -> String {
         Ok(_) => {}
         Err(problems) => lost.extend(problems.iter().map(ToString::to_string)),
     }
-    let comments: String =
-        lost.iter().map(|lost| format!("# not as it was played: {}\n", lost.replace('\n', " "))).collect();
-    comments + &text
+    let mut commented = String::new();
+    for lost in lost {
+        commented += &format!("# not as it was played: {}\n", lost.replace('\n', " "));
+    }
+    commented + &text
 }
 
 fn file(scenario: &Scenario, lost: &mut Vec<String>) -> File {

@@ -6,6 +6,7 @@ use super::words::{Side, Span};
 use crate::sim::scenario::{Event, Hands, Mode, Scenario, What, Which};
 
 /// What happens, in a sentence.
+#[allow(clippy::too_many_lines)] // one line for each thing that happens
 pub fn words(what: &What, scenario: &Scenario) -> String {
     let whose = |service: usize| match scenario.services.get(service) {
         Some(setup) if scenario.services.len() > 1 => format!(" of {}", setup.name),
@@ -151,6 +152,22 @@ pub fn of_both(one: &Event, other: &Event, scenario: &Scenario) -> Option<String
         _ => false,
     };
     both.then(|| words(&one.what, scenario).replacen(" of legacy", " of both sides", 1))
+}
+
+/// Whether somebody asks the operator for something, rather than that something happens to the world.
+pub fn is_asked(what: &What) -> bool {
+    matches!(
+        what,
+        What::Plan { .. }
+            | What::Pause { .. }
+            | What::TargetStage { .. }
+            | What::Hold { .. }
+            | What::Approve { .. }
+            | What::Rollback { .. }
+            | What::Resume { .. }
+            | What::AcceptBaseline { .. }
+            | What::Reject { .. }
+    )
 }
 
 fn name(side: Which) -> &'static str {

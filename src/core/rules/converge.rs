@@ -26,8 +26,8 @@ pub fn write(turn: &mut Turn) {
         }
         let stands = last_read(turn, instance).unwrap_or(intended);
         let rises = stands < intended;
-        let raise_on_its_way = turn.pending(instance).is_some_and(|order| order.weight > intended);
-        if !rises || raise_on_its_way {
+        // Something is on its way: it is for more than is wanted, or nothing would be missing.
+        if !rises || turn.pending(instance).is_some() {
             // A retreat raises nobody: what stands lower stays there.
             turn.write(instance, intended.min(stands), Purpose::Retreat);
         } else if turn.state.raise.is_some_and(|raise| raise.to == intended)

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::route::{Outcome, Purpose, Reading};
 use crate::rules::obstacles;
 use crate::state::{Halt, PutBack};
-use crate::turn::{Turn, below, same};
+use crate::turn::{Turn, above, below, same};
 
 /// A rise found this soon after the last good reading is put back at once.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ pub fn follow_servers(turn: &mut Turn) {
         if stands || !none_lost || turn.written(instance).is_some() {
             continue;
         }
-        let rises = reading.weight < turn.intended();
+        let rises = below(reading.weight, turn.intended());
         if !rises || (turn.is_recorded() && obstacles::general(turn).next().is_none()) {
             turn.write(instance, turn.intended(), Purpose::PutBack);
             turn.tell(
@@ -93,10 +93,12 @@ fn changed(turn: &mut Turn, instance: InstanceIndex, key: &str, reading: &Readin
     let reloaded = reading.boot != ours.boot;
     let (was, is) = (ours.weight, reading.weight);
     let intended = turn.intended();
-    if (is > was && is <= intended) || (is < was && is >= intended) {
+    let rose = above(is, was);
+    let towards = if rose { is <= intended } else { is >= intended };
+    if towards {
         // Towards where it should stand: our doing or not, there is nothing to undo.
         turn.set_ours(instance, reading.clone());
-    } else if is > was {
+    } else if rose {
         rise(turn, instance, key, reading, ours, reloaded);
     } else if reloaded {
         turn.leave(instance);

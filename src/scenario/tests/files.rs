@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::scenario::{Loaded, load, read, run};
+use crate::scenario::{Loaded, load, read, run, schema};
 
 /// Every file, by name: one that is forgotten here, or gone from there, fails.
 const FILES: &[&str] = &[
@@ -100,4 +100,63 @@ fn every_scenario_ends_as_expected_and_each_mark_is_still_true() {
         all.flat_map(|(name, wrong)| wrong.into_iter().map(move |wrong| format!("{name}: {wrong}"))).collect()
     });
     assert!(failing.is_empty(), "\n{}", failing.join("\n"));
+}
+
+/// What is wrong with a calm scenario of one plan with these expectations and needs.
+fn wrong_of(rest: &str) -> Vec<String> {
+    let text = format!(
+        "
+scenario: {{name: calm, lasts: 1m}}
+plan: {{takeover: {{legacy: 50}}, paused: true}}
+{rest}
+"
+    );
+    wrong(&load(&read(&text).unwrap(), &[]).unwrap())
+}
+
+#[test]
+fn a_mark_that_is_no_longer_true_is_told() {
+    let need = "needs: [{feature: attribution, missing: whose surge it is, fields: [spec.takeover]}]";
+    let expect = |mark: &str| format!("expect: [{{never: {mark}}}]\n{need}");
+    assert_eq!(
+        wrong_of(&expect("retreat, needs: attribution")),
+        [
+            "expected no retreat: it holds (did not happen), though it is said to need attribution: take the mark away"
+        ]
+    );
+    assert_eq!(wrong_of(&expect("Adopted")), ["needs names {\"attribution\"}, the expectations {}"]);
+    let known =
+        "needs: [{feature: attribution, missing: whose surge it is, fields: [spec.takeover, spec.paused]}]";
+    assert_eq!(
+        wrong_of(&format!("expect: [{{told: retreat, needs: attribution}}]\n{known}")),
+        ["spec.paused is known now, or not in the plan: take it out of needs"]
+    );
+    assert_eq!(wrong_of(&format!("expect: [{{told: retreat, needs: attribution}}]\n{need}")), [""; 0]);
+}
+
+#[test]
+fn a_field_that_no_need_names_is_a_problem() {
+    let text = "{scenario: {name: a, lasts: 1m}, plan: {takeover: {legacy: 50}}}";
+    let told = load(&read(text).unwrap(), &[]).unwrap_err();
+    assert_eq!(told.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), ["plan.takeover"]);
+}
+
+#[test]
+fn the_example_of_the_reference_holds_and_every_field_stands_in_it() {
+    let text = fs::read_to_string(folder().join("README.md")).unwrap();
+    let (_, rest) = text.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let loaded = load(&read(example).unwrap(), &[]).unwrap();
+    assert_eq!(wrong(&loaded), [""; 0]);
+    let schema = schema();
+    let missing: Vec<&String> =
+        ["scenario", "databases/items", "services/items", "events/items", "expect/items"]
+            .iter()
+            .flat_map(|part| {
+                schema.pointer(&format!("/properties/{part}/properties")).unwrap().as_object().unwrap()
+            })
+            .map(|(field, _)| field)
+            .filter(|field| !["`", ".", "{"].iter().any(|before| text.contains(&format!("{before}{field}"))))
+            .collect();
+    assert_eq!(missing, [""; 0]);
 }

@@ -53,7 +53,7 @@ fn doing_nothing_fails_some_all_back_at_once_more_and_what_fits_none() {
     let surge = surge();
     let round = |(errors, given_up): (f64, f64)| (errors.round(), given_up.round());
     assert_eq!(round(failed(&surge)), (34.0, 9.0));
-    assert_eq!(round(failed(&moved(&surge, 0.0))), (59.0, 21.0));
+    assert_eq!(round(failed(&moved(&surge, 0.0))), (60.0, 21.0));
     assert_eq!(round(failed(&moved(&surge, 24.5))), (0.0, 0.0));
 }
 
@@ -84,6 +84,6 @@ events:
         )
     };
     let errors = |cold: f64| failed(&load(&read(&text(cold)).unwrap(), &[]).unwrap().scenario).0;
-    assert_eq!(errors(0.0), 0.0);
+    assert!(errors(0.0) < 1e-9, "{}", errors(0.0));
     assert!((1.0..40.0).contains(&errors(1.0)), "{}", errors(1.0));
 }

@@ -97,6 +97,7 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
                 for (instance, balancer) in service.balancers.iter().enumerate() {
                     let well = known.disturbed.get(instance).is_some_and(|at| now.since(*at) > bound)
                         && asked > bound;
+                    // Without a legacy server all traffic is Kubernetes', whatever is written.
                     if well && balancer.is_as_set() && balancer.weight() > SAME {
                         let message = format!(
                             "{} of {} has been over its rollback threshold for {:?}, and instance {instance} stands at {} %",

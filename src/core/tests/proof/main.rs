@@ -3,8 +3,12 @@
 
 mod balancer;
 mod build;
+mod commands;
+mod converging;
+mod drifting;
 mod engine;
 mod incidents;
+mod joining;
 mod normal;
 mod r12_r13_absent_and_silent;
 mod r1_raise_only_in_the_clear;
@@ -14,9 +18,12 @@ mod r7_no_oscillation;
 mod r8_record_then_raise_retreat_then_record;
 mod reference;
 mod restart;
+mod retreating;
 mod same;
 mod sampled;
 mod samples;
+mod soaking;
 mod status;
 mod turns;
+mod walking_back;
 mod world;

@@ -78,6 +78,14 @@ fn a_retreat_takes_the_place_of_a_put_back_to_the_same_instance() {
 }
 
 #[test]
+fn every_retreat_is_counted() {
+    for (before, after) in [(0, 1), (1, 2), (7, 8)] {
+        let retreats = standing_at(50).breaching(&rate()).but(|case| case.state.retreats_ever = before);
+        assert_eq!(retreats.decide().state.retreats_ever, after);
+    }
+}
+
+#[test]
 fn a_deadline_lies_ahead() {
     let cases = [
         standing_at(50),
@@ -132,4 +140,15 @@ fn a_token_stands_for_everything_that_is_approved_with_it() {
         token(&plan, 0)
     };
     assert_ne!(named("ab", "c"), named("a", "bc"));
+}
+
+#[test]
+fn of_several_stages_at_one_weight_the_first_is_where_a_weight_stands() {
+    let mut plan = plan();
+    plan.stages.push(stage("sealed", 100));
+    let at = |weight| plan.stage_at(percent(weight));
+    assert_eq!(
+        [at(0), at(1), at(49), at(50), at(99), at(100)],
+        [None, Some(0), Some(1), Some(2), Some(2), Some(3)]
+    );
 }
