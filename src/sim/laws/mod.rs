@@ -80,12 +80,19 @@ impl Case<'_> {
     /// The writes that raise.
     pub fn raises(&self) -> impl Iterator<Item = Weight> {
         self.writes()
-            .filter(|(_, weight, purpose, stands)| match purpose {
+            .filter(|(instance, weight, purpose, stands)| match purpose {
                 Purpose::Raise => true,
-                Purpose::PutBack => *weight > stands.plus(SAME),
+                // Servers may have gone since it was read.
+                Purpose::PutBack => *weight > self.read(*instance).max(*stands).plus(SAME),
                 Purpose::Retreat => false,
             })
             .map(|(_, weight, ..)| weight)
+    }
+
+    /// Where an instance stood when the replica last read it.
+    fn read(&self, instance: usize) -> Weight {
+        let seen = self.decided.after.seen().instances.get(instance);
+        seen.and_then(|seen| seen.reading.as_ref()).map(|(_, reading)| reading.weight).unwrap_or_default()
     }
 
     /// Whether a raise is begun here.

@@ -31,6 +31,9 @@ impl Since {
     }
 }
 
+/// The longest sampling period of a random plan.
+const ASKED: Duration = Duration::from_secs(2);
+
 /// What is true of a database.
 #[derive(Clone, Debug, Default)]
 pub struct Database {
@@ -222,8 +225,9 @@ impl Truth {
             let heard = database.is_heard(now);
             truth.heard.is(heard, now);
             truth.silent.is(database.is_silent(now), now);
-            // Lost until it is heard again.
-            truth.lost = !heard && (truth.lost || database.is_lost(now));
+            // Lost until every monitor has had its turn to hear it again.
+            let back = truth.heard.lasts(Time::default(), now).is_some_and(|heard| heard >= ASKED);
+            truth.lost = !back && (truth.lost || database.is_lost(now));
             if truth.lost {
                 truth.returned = now;
             }
