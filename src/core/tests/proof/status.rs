@@ -68,7 +68,10 @@ fn a_soak_ends_when_what_is_left_of_it_has_passed_and_only_while_it_runs() {
     assert_eq!(report(&soaking).phase, Phase::Soaking);
     assert_eq!(report(&soaking).blocked_by[0].until, Some(NOW + minutes(6)));
     assert_eq!(report(&soaking.clone().soaked()).soak_ends, None);
-    assert_eq!(report(&soaking.but(|case| case.plan.paused = true)).soak_ends, None);
+    let paused = report(&soaking.but(|case| case.plan.paused = true));
+    assert_eq!(paused.soak_ends, None);
+    let soak = paused.blocked_by.iter().find(|blocker| blocker.reason == Reason::Soaking);
+    assert_eq!(soak.map(|blocker| blocker.until), Some(None), "it waits, and nobody knows until when");
 }
 
 #[test]
