@@ -92,6 +92,7 @@ fn a_deadline_lies_ahead() {
         standing_at(50).soaked(),
         standing_at(50).breaching(&rate()),
         standing_at(10).with_a_ramp(5, 60).soaked(),
+        standing_at(10).with_a_ramp(5, 60).soaked().but(|case| case.state.last_step = Some(ago(minutes(1)))),
         standing_at(50).but(|case| case.state.cooldown_until = Some(NOW)),
         standing_at(50)
             .but(|case| case.seen.instances[0].reading = Some((ago(seconds(6)), reading(percent(50))))),
