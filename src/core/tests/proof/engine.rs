@@ -8,15 +8,12 @@ use crossfade_core::guard::{Level, Test, Unknown};
 use crossfade_core::meter::{Observation, Reading, Sample};
 use crossfade_core::plan::Plan;
 use crossfade_core::reason::Reason;
-use crossfade_core::report::Phase;
 use crossfade_core::route;
 use crossfade_core::seen::{Authority, Wishes};
 use crossfade_core::state::{Command, State};
 use crossfade_core::time::Time;
 
-use crate::build::{
-    NOW, ago, condition, minutes, moved, percent, plan, rate, rate_guard, reading, seconds, stage,
-};
+use crate::build::{NOW, ago, condition, minutes, moved, percent, plan, rate, reading, seconds, stage};
 
 /// An engine that is fed once a second and whose records are stored at once.
 struct Driven {
@@ -399,14 +396,4 @@ fn only_the_newest_revision_that_is_stored_is_recorded() {
     assert!(driven.engine.seen().recorded);
     driven.engine.recorded(first);
     assert!(driven.engine.seen().recorded);
-}
-
-#[test]
-fn a_guard_of_the_default_kind_pauses_and_the_phase_says_so() {
-    let mut driven = standing(plan(), 10);
-    driven.run(10, 100.0).run(3, 900.0);
-    assert_eq!(driven.level(), Level::Pause);
-    assert_eq!(driven.engine.report(driven.now).phase, Phase::Paused);
-    assert!(driven.told.contains(&Reason::GuardPaused));
-    assert_eq!(driven.engine.plan().guard(&rate()), Some(&rate_guard()));
 }
