@@ -15,7 +15,7 @@ CARGO ?= cargo
 # $(call say,TEXT): what is being done now.
 say = printf '\n== %s\n' "$(1)"
 
-.PHONY: help demo test bench sim seed fmt setup checks fmt-check lint unit adapters controlplane cluster whole deny machete
+.PHONY: help demo test bench sim seed fmt setup checks fmt-check lint unit adapters controlplane cluster whole deny mutants machete
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: checks fmt-check lint unit sim adapters deny machete controlplane cluster 
 bench: setup ## the figures of the README, measured on this machine
 	@$(call say,the test cluster's control plane (built once per machine))
 	tests/controlplane/build demo >/dev/null
+	$(call say,the engine and the simulator)
+	$(CARGO) run --locked --release -p crossfade-core --example speed
+	$(CARGO) run --locked --release -p crossfade-sim --example speed
 	$(call say,the operator and the stage (optimised))
 	$(CARGO) build --locked --release --bin crossfade --example bench
 	exec target/release/examples/bench $(ARGS)
@@ -91,6 +94,11 @@ whole: ## real traffic, real database, injected faults
 deny: checks ## licences, sources and banned crates of the dependencies
 	@$(call say,dependencies: bans licenses sources (not advisories: their list would have to be fetched))
 	"$(TOOLS)/cargo-deny" --locked check bans licenses sources
+
+mutants: checks ## break the core in every place, one at a time, and see a test fail; hours on two cores
+	@$(call say,mutants of the core)
+	tests/setup mutants
+	PROPTEST_CASES=24 "$(TOOLS)/cargo-mutants" mutants --package crossfade-core --profile mutants --timeout 60 --output target $(ARGS) -- --lib --test proof
 
 machete: checks ## dependencies that nothing uses
 	@$(call say,unused dependencies)

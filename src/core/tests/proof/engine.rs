@@ -19,7 +19,6 @@ use crate::build::{NOW, ago, condition, minutes, moved, percent, plan, rate, rea
 struct Driven {
     engine: Engine,
     now: Time,
-    told: Vec<Reason>,
 }
 
 fn standing(plan: Plan, weight: u16) -> Driven {
@@ -33,7 +32,7 @@ fn standing(plan: Plan, weight: u16) -> Driven {
     };
     let mut engine = Engine::new(plan, state, NOW);
     engine.set_authority(Authority::Holder);
-    let mut driven = Driven { engine, now: NOW, told: Vec::new() };
+    let mut driven = Driven { engine, now: NOW };
     driven.read(weight.hundredths() / 100);
     driven
 }
@@ -77,8 +76,7 @@ impl Driven {
         for action in &actions {
             match action {
                 Action::Record { revision } => self.engine.recorded(*revision),
-                Action::Tell { reason, .. } => self.told.push(*reason),
-                Action::Write { .. } => {}
+                Action::Tell { .. } | Action::Write { .. } => {}
             }
         }
         actions
