@@ -2,15 +2,16 @@
 //! nothing is missed. Both need a copy of it, so only some runs are looked at.
 
 use crossfade_core::action::Action;
+use crossfade_core::guard::{Level, Tripped};
 use crossfade_core::state::{Command, State};
 use crossfade_core::time::Time;
 
 use super::{Case, Found, Rule, r8};
 use crate::world::World;
 
-/// Asked again at the same moment. An accepted baseline is forgotten only after the decision: that is news.
+/// Asked again at the same moment.
 pub fn does_nothing(case: &Case<'_>) -> Option<String> {
-    if accepts_a_baseline(case.decided.after.state(), case.decided.clock) {
+    if judges_anew(case.decided.after.state(), case.decided.clock) {
         return None;
     }
     let mut twin = case.decided.after.clone();
@@ -19,8 +20,12 @@ pub fn does_nothing(case: &Case<'_>) -> Option<String> {
         .then(|| format!("asked again at once: {actions:?}, after {:?}", case.decided.actions))
 }
 
-fn accepts_a_baseline(state: &State, clock: Time) -> bool {
-    state.commands.get(&Command::AcceptBaseline).is_some_and(|answered| answered.at == clock)
+/// What was decided changes what the samples say: an accepted baseline is forgotten, a guard that has
+/// cleared is judged as one that is clear. That is news.
+fn judges_anew(state: &State, clock: Time) -> bool {
+    let accepted = state.commands.get(&Command::AcceptBaseline);
+    let cleared = |guard: &Tripped| guard.level == Level::Clear && guard.since == clock;
+    accepted.is_some_and(|answered| answered.at == clock) || state.guards.values().any(cleared)
 }
 
 /// A twin that is asked at every step, while the engine waits for its deadline or for news.
@@ -32,7 +37,7 @@ pub fn misses_nothing(world: &World, found: &mut Found<'_>) {
         }
         let clock = process.clock(now);
         for mind in process.minds.iter().filter(|mind| !mind.is_due(clock)) {
-            if accepts_a_baseline(mind.engine.state(), clock) {
+            if judges_anew(mind.engine.state(), clock) {
                 continue;
             }
             let mut twin = (*mind.engine).clone();
