@@ -1,5 +1,7 @@
 //! R2: the brake comes first, and walks to the end.
 
+use std::time::Duration;
+
 use crossfade_core::action::Action;
 use crossfade_core::guard::{Level, Test};
 use crossfade_core::route::Outcome;
@@ -10,6 +12,9 @@ use crossfade_core::weight::Weight;
 use super::truth::Truth;
 use super::{Case, Found, Rule, SAME, bounds};
 use crate::world::World;
+
+/// How long after a failed write the same is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// From the decision that sees a breach to the writes nothing is waited for.
 pub fn brakes_first(case: &Case<'_>) -> Option<String> {
@@ -52,7 +57,13 @@ fn breached(case: &Case<'_>, before: &State) -> Option<String> {
         }
         let ordered = case.writes().any(|(place, weight, ..)| place == instance && weight <= intended);
         let under_way = seen.order.as_ref().is_some_and(|order| {
-            order.weight <= intended && order.at < decided.clock && order.outcome == Outcome::Pending
+            let lately = match order.outcome {
+                Outcome::Pending => order.at < decided.clock,
+                // It is tried again a second after it failed.
+                Outcome::Failed { at } => decided.clock.since(at) < RETRY,
+                Outcome::Done(_) => false,
+            };
+            order.weight <= intended && lately
         });
         // A pool without servers takes no weight, whatever is written.
         let takes = decided.services.get(decided.service)?.balancers.get(instance)?.is_as_set();

@@ -6,6 +6,7 @@ use crossfade_core::reason::Reason;
 use crossfade_core::route::{Outcome, Purpose};
 use crossfade_core::seen::Authority;
 use crossfade_core::state::{ByHand, Halt, Raise, Retreat};
+use crossfade_core::weight::Weight;
 
 use crate::build::{
     Case, NOW, ago, minutes, moved, of_max, percent, rate, reading, seconds, stage, standing_at, told, writes,
@@ -213,6 +214,18 @@ fn a_raise_whose_stage_was_taken_out_of_the_plan_is_dropped() {
     let decision = case.decide();
     assert_eq!((decision.state.raise, decision.state.intended), (None, Some(percent(10))));
     assert_eq!(writes(&decision.actions), []);
+}
+
+#[test]
+fn an_instance_that_joined_within_a_rounding_of_the_weight_is_in_sync() {
+    let near = Weight::from_hundredths(983);
+    let case = ready_to_rise().but(|case| {
+        case.order(0, 10, Purpose::Raise, Outcome::Done(reading(near)));
+        case.seen.instances[0].order.as_mut().unwrap().weight = near;
+        case.seen.instances[0].reading = Some((NOW, reading(near)));
+        case.state.volatile.ours.insert("edge/a".into(), reading(near));
+    });
+    assert_eq!(case.decide().state.raise, Some(Raise { from: percent(10), to: percent(50), at: NOW }));
 }
 
 #[test]
