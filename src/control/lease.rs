@@ -41,7 +41,7 @@ pub async fn keep(
             lease.answer(answer, now, keeper.operator.clock.now());
         }
     }
-    let release = lease.release();
+    let release = lease.release(keeper.operator.clock.now());
     keeper.tell(&lease);
     if let Some(release) = release {
         let answer = tokio::time::timeout(RELEASE, keeper.carry_out(&release)).await;

@@ -5,7 +5,8 @@
 //! replica's own, and of that only spans: another replica's claim has expired when it has stood
 //! unchanged for its duration *as seen from here*; our own expires one duration after the last
 //! confirmed renewal was *sent*. The first span always ends after the second, so two replicas never
-//! hold at once, however slow the answers are.
+//! hold at once, however slow the answers are. A lease that is not there may have been somebody's claim
+//! until just now: it is made at once and held only one duration later.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ impl Times {
     };
 }
 
-/// The longest claim of another replica that is waited for, whatever its record says.
+/// The longest claim of another replica that is waited for, whatever its record says; the shortest is our
+/// own duration, as a hand may have written over a claim of that length.
 const LONGEST_CLAIM: Duration = Duration::from_mins(1);
 
 /// What stands in the lease.
@@ -136,6 +138,8 @@ pub struct Lease {
     /// Not before this.
     wait: Time,
     claim: Option<Claim>,
+    /// When every claim on a lease that was there before ours has expired.
+    free: Time,
     /// Whether renewals have failed only for want of an answer.
     unanswered_only: bool,
     released: bool,
@@ -154,6 +158,7 @@ impl Lease {
             epoch: 0,
             wait: Time::default(),
             claim: None,
+            free: Time::default(),
             unanswered_only: false,
             released: false,
         }
@@ -168,12 +173,7 @@ impl Lease {
             return Next::Wait(self.wait);
         }
         let Some((seen, since)) = self.seen.as_ref().filter(|_| !self.doubt) else { return Next::Read };
-        let Some(found) = seen else {
-            // One that was deleted may be somebody's claim still, so that its duration is waited for;
-            // a new installation waits once for nothing.
-            let free = *since + self.times.duration;
-            return if now < free { self.look_until(now, free) } else { self.write(None) };
-        };
+        let Some(found) = seen else { return self.write(None) };
         match &found.record.holder {
             Some(holder) if *holder == self.me => match self.claim {
                 Some(claim) if now < claim.renewed + self.times.renew => {
@@ -182,7 +182,8 @@ impl Lease {
                 _ => self.write(Some(found)),
             },
             Some(_) => {
-                let expiry = *since + found.record.duration.min(LONGEST_CLAIM);
+                let claimed = found.record.duration.clamp(self.times.duration, LONGEST_CLAIM);
+                let expiry = *since + claimed;
                 if now < expiry { self.look_until(now, expiry) } else { self.write(Some(found)) }
             }
             None => self.write(Some(found)),
@@ -193,8 +194,7 @@ impl Lease {
     pub fn answer(&mut self, answer: Answer, sent: Time, now: Time) {
         match answer {
             Answer::Read(found) => {
-                let mine = found.as_ref().is_some_and(|found| found.record.holder.as_ref() == Some(&self.me));
-                if !mine {
+                if !self.is_mine(found.as_ref()) {
                     self.claim = None;
                     self.unanswered_only = false;
                 }
@@ -225,28 +225,33 @@ impl Lease {
 
     /// What this replica may do now.
     pub fn standing(&self, now: Time) -> Standing {
-        let Some(claim) = self.claim.filter(|_| !self.released) else { return Standing::None };
-        let until = claim.renewed + self.times.duration;
-        if now < until {
-            return Standing::Holder { epoch: claim.epoch, until };
+        let Some(claim) = self.claim.filter(|_| !self.released && now >= self.free) else {
+            return Standing::None;
+        };
+        let expiry = claim.renewed + self.times.duration;
+        if now < expiry {
+            return Standing::Holder { epoch: claim.epoch, until: expiry };
         }
-        let until = until + self.times.brake;
-        if self.unanswered_only && now < until { Standing::LastHolder { until } } else { Standing::None }
+        // One that expired before it was free has never been held.
+        let brakes = self.unanswered_only && expiry > self.free;
+        let until = expiry + self.times.brake;
+        if brakes && now < until { Standing::LastHolder { until } } else { Standing::None }
     }
 
     /// When [`standing`](Self::standing) changes by itself.
     pub fn changes_at(&self, now: Time) -> Option<Time> {
         match self.standing(now) {
             Standing::Holder { until, .. } | Standing::LastHolder { until } => Some(until),
-            Standing::None => None,
+            Standing::None => self.claim.map(|_| self.free).filter(|free| now < *free),
         }
     }
 
-    /// Gives the lease up for good and returns the write that tells the others, if it is held. The
-    /// caller has stopped writing anything else.
-    pub fn release(&mut self) -> Option<Next> {
+    /// Gives the lease up for good and returns the write that tells the others, if it is held: one that
+    /// was only made must expire, as it stands for the claim before it. The caller has stopped writing
+    /// anything else.
+    pub fn release(&mut self, now: Time) -> Option<Next> {
         self.released = true;
-        let claim = self.claim.take()?;
+        let claim = self.claim.take().filter(|_| now >= self.free)?;
         let (Some(found), _) = self.seen.as_ref()? else { return None };
         let record = Record { holder: None, epoch: claim.epoch, duration: self.times.duration };
         Some(Next::Write { record, over: Some(found.version.clone()) })
@@ -270,10 +275,18 @@ impl Lease {
             Some((seen, since)) if same(seen) => *since,
             _ => now,
         };
+        let made = matches!(self.seen, Some((None, _))) && self.is_mine(found.as_ref());
+        if made {
+            self.free = now + self.times.duration;
+        }
         if let Some(found) = &found {
             self.epoch = self.epoch.max(found.record.epoch);
         }
         self.seen = Some((found, since));
+    }
+
+    fn is_mine(&self, found: Option<&Found>) -> bool {
+        found.is_some_and(|found| found.record.holder.as_ref() == Some(&self.me))
     }
 
     fn look_until(&self, now: Time, expiry: Time) -> Next {
@@ -282,7 +295,7 @@ impl Lease {
     }
 
     fn write(&self, over: Option<&Found>) -> Next {
-        let mine = over.is_some_and(|found| found.record.holder.as_ref() == Some(&self.me));
+        let mine = self.is_mine(over);
         let known = over.map_or(self.epoch, |found| found.record.epoch);
         let record = Record {
             holder: Some(self.me.clone()),

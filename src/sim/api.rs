@@ -74,6 +74,8 @@ pub struct ApiServer {
     pub objects: Vec<Object>,
     /// The lease.
     pub lease: Option<Found>,
+    /// How often the lease was made where there was none.
+    pub leases: u64,
     /// The replica that calls is cut off.
     pub cut: bool,
     pub(crate) chance: Chance,
@@ -217,6 +219,7 @@ impl ApiServer {
                 }
                 let version = self.next_version().to_string();
                 let found = Found { record: record.clone(), version };
+                self.leases += u64::from(self.lease.is_none());
                 self.lease = Some(found.clone());
                 lease::Answer::Written(found)
             }

@@ -181,7 +181,7 @@ impl Process {
         if now.since(since) < GRACE && !self.minds.iter().all(Mind::is_idle) {
             return;
         }
-        if let Some(release) = self.lease.release() {
+        if let Some(release) = self.lease.release(self.clock(now)) {
             outside.api.ask_lease(now, &release);
         }
         self.die(now, span);

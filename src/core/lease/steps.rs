@@ -38,13 +38,48 @@ fn a_claim_of_another_is_looked_at_each_second_and_taken_when_it_has_stood_for_i
 }
 
 #[test]
-fn a_lease_that_is_not_there_is_made_when_it_was_missed_for_one_duration() {
+fn a_lease_that_is_not_there_is_made_at_once_and_held_one_duration_after_the_answer() {
     let mut lease = lease();
     read(&mut lease, None, 0);
-    read(&mut lease, None, 9_500);
-    assert_eq!(lease.next(at(9_999)), Next::Wait(at(10_000)));
-    let Next::Write { record, over } = lease.next(at(10_000)) else { panic!("no write") };
+    let Next::Write { record, over } = lease.next(at(0)) else { panic!("no write") };
     assert_eq!((record, over), (found(Some("me"), 1, "").record, None));
+    lease.answer(Answer::Written(found(Some("me"), 1, "a")), at(0), at(300));
+    assert_eq!((lease.standing(at(300)), lease.changes_at(at(300))), (Standing::None, Some(at(10_300))));
+    for renewal in [2_000, 4_000, 6_000, 8_000, 10_000] {
+        assert_eq!(lease.next(at(renewal - 1)), Next::Wait(at(renewal)));
+        assert!(is_write(&lease.next(at(renewal))));
+        lease.answer(Answer::Written(found(Some("me"), 1, "b")), at(renewal), at(renewal));
+    }
+    assert_eq!(lease.standing(at(10_299)), Standing::None);
+    assert_eq!(lease.standing(at(10_300)), Standing::Holder { epoch: 1, until: at(20_000) });
+    assert_eq!(lease.changes_at(at(10_300)), Some(at(20_000)));
+}
+
+#[test]
+fn a_lease_that_was_made_without_an_answer_is_held_one_duration_after_it_is_seen() {
+    let mut lease = lease();
+    read(&mut lease, None, 0);
+    lease.answer(Answer::None, at(0), at(2_000));
+    read(&mut lease, Some(found(Some("me"), 1, "a")), 3_000);
+    assert!(is_write(&lease.next(at(3_000))));
+    lease.answer(Answer::Written(found(Some("me"), 1, "b")), at(3_000), at(3_000));
+    assert_eq!(lease.changes_at(at(3_000)), Some(at(13_000)));
+    lease.answer(Answer::Written(found(Some("me"), 1, "c")), at(5_000), at(5_000));
+    assert_eq!(lease.standing(at(12_999)), Standing::None);
+    assert_eq!(lease.standing(at(13_000)), Standing::Holder { epoch: 1, until: at(15_000) });
+}
+
+#[test]
+fn a_lease_that_was_only_made_is_neither_braked_with_nor_given_up_as_held() {
+    let mut lease = lease();
+    read(&mut lease, None, 0);
+    lease.answer(Answer::Written(found(Some("me"), 1, "a")), at(0), at(0));
+    for seconds in [9, 10, 11, 3_000] {
+        assert_eq!(lease.standing(at(seconds * 1_000)), Standing::None, "{seconds} s");
+    }
+    assert_eq!(lease.changes_at(at(10_000)), None);
+    assert_eq!(lease.clone().release(at(9_999)), None);
+    assert!(lease.release(at(10_000)).is_some());
 }
 
 #[test]
@@ -77,14 +112,14 @@ fn a_lease_that_was_given_up_is_never_asked_for_again() {
     let mut lease = lease();
     read(&mut lease, Some(found(None, 0, "a")), 0);
     lease.answer(Answer::Written(found(Some("me"), 1, "b")), at(0), at(0));
-    let Some(Next::Write { record, over }) = lease.release() else { panic!("nothing to give up") };
+    let Some(Next::Write { record, over }) = lease.release(at(1)) else { panic!("nothing to give up") };
     assert_eq!((record, over), (found(None, 1, "").record, Some("b".into())));
     assert_eq!(lease.next(at(5_000)), Next::Wait(at(5_000) + Duration::from_hours(1)));
     assert_eq!(lease.standing(at(1)), Standing::None);
     assert_eq!(lease.holder(), Some("me"));
     lease.answer(Answer::Written(found(Some("me"), 1, "c")), at(1), at(2));
     assert_eq!(lease.standing(at(3)), Standing::None);
-    assert_eq!(lease.release(), None);
+    assert_eq!(lease.release(at(3)), None);
 }
 
 #[test]
@@ -96,6 +131,17 @@ fn a_claim_is_believed_for_a_minute_at_most() {
     read(&mut lease, Some(endless), 59_500);
     assert_eq!(lease.next(at(59_999)), Next::Wait(at(60_000)));
     assert!(is_write(&lease.next(at(60_000))));
+}
+
+#[test]
+fn a_short_claim_that_a_hand_wrote_is_waited_for_as_long_as_a_true_one() {
+    let mut lease = lease();
+    let mut short = found(Some("other"), 3, "a");
+    short.record.duration = Duration::from_secs(1);
+    read(&mut lease, Some(short.clone()), 0);
+    read(&mut lease, Some(short), 9_500);
+    assert_eq!(lease.next(at(9_999)), Next::Wait(at(10_000)));
+    assert!(is_write(&lease.next(at(10_000))));
 }
 
 #[test]

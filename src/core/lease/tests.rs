@@ -132,13 +132,48 @@ fn a_lone_replica_holds_after_two_answers_and_keeps_renewing() {
 }
 
 #[test]
-fn a_lease_that_is_not_there_is_made_after_one_duration() {
+fn a_lease_that_is_not_there_is_made_at_once_and_held_one_duration_later() {
     let mut server = Server { stored: None, versions: 0 };
     let mut replicas = [Replica::new("a", 0), Replica::new("b", 0)];
-    run(&mut replicas, &mut server, 1..10_000, 5);
-    assert_eq!((holders(&replicas, 10_000), server.stored.as_ref()), (0, None));
-    run(&mut replicas, &mut server, 10_000..11_100, 5);
-    assert_eq!(holders(&replicas, 11_100), 1);
+    run(&mut replicas, &mut server, 1..100, 5);
+    assert_eq!(server.stored.as_ref().map(|found| found.record.epoch), Some(1));
+    run(&mut replicas, &mut server, 100..10_000, 5);
+    assert_eq!(holders(&replicas, 10_000), 0);
+    run(&mut replicas, &mut server, 10_000..10_100, 5);
+    assert_eq!(holders(&replicas, 10_100), 1);
+    run(&mut replicas, &mut server, 10_100..30_000, 5);
+    assert_eq!((holders(&replicas, 30_000), server.stored.map(|found| found.record.epoch)), (1, Some(1)));
+}
+
+#[test]
+fn one_that_made_the_lease_and_died_is_followed_when_its_claim_expires() {
+    let mut server = Server { stored: None, versions: 0 };
+    let mut replicas = [Replica::new("a", 0), Replica::new("b", 0)];
+    run(&mut replicas[..1], &mut server, 1..5_000, 5);
+    replicas[0].dead = true;
+    run(&mut replicas, &mut server, 5_000..15_900, 5);
+    assert!(matches!(replicas[1].standing(15_900), Standing::Holder { epoch: 2, .. }));
+}
+
+#[test]
+fn a_lease_that_came_and_went_unseen_is_not_taken_from_its_holder() {
+    let mut server = Server { stored: None, versions: 0 };
+    let mut replicas = [Replica::new("a", 0), Replica::new("b", 0)];
+    // The second has seen that there is none, and then nothing for long.
+    replicas[1].lease.answer(Answer::Read(None), Time::from_millis(1), Time::from_millis(2));
+    run(&mut replicas[..1], &mut server, 1..20_000, 5);
+    assert_eq!(holders(&replicas, 20_000), 1);
+    server.stored = None;
+    // The first hears nothing any more: its claim stands until it expires.
+    let silent = &mut || [None, None];
+    for now in 20_000..29_000 {
+        replicas[0].tick(now, &mut server, silent);
+        replicas[1].tick(now, &mut server, &mut || [Some(5), Some(5)]);
+        assert!(holders(&replicas, now) <= 1, "two holders at {now}");
+    }
+    assert_eq!(server.stored.as_ref().and_then(|found| found.record.holder.as_deref()), Some("b"));
+    run(&mut replicas[1..], &mut server, 29_000..31_000, 5);
+    assert!(matches!(replicas[1].standing(31_000), Standing::Holder { .. }));
 }
 
 #[test]
@@ -162,7 +197,7 @@ fn a_released_lease_is_taken_at_the_next_look() {
     let mut replicas = [Replica::new("a", 0), Replica::new("b", 0)];
     run(&mut replicas[..1], &mut server, 1..3_000, 5);
     run(&mut replicas, &mut server, 3_000..9_000, 5);
-    let release = replicas[0].lease.release().expect("it was held");
+    let release = replicas[0].lease.release(replicas[0].clock(9_000)).expect("it was held");
     assert_eq!(replicas[0].standing(9_000), Standing::None);
     assert!(matches!(server.serve(&release), Answer::Written(_)));
     run(&mut replicas, &mut server, 9_000..10_100, 5);
@@ -234,7 +269,7 @@ fn a_restarted_process_waits_for_the_claim_of_the_one_before() {
 }
 
 #[test]
-fn a_deleted_lease_is_not_made_anew_before_its_last_claim_expired() {
+fn a_deleted_lease_is_not_held_anew_before_its_last_claim_expired() {
     let mut server = Server::default();
     let mut replicas = [Replica::new("a", 0), Replica::new("b", 0)];
     run(&mut replicas[..1], &mut server, 1..3_000, 5);
@@ -261,9 +296,10 @@ proptest! {
             40..200,
         ),
         deaths in prop::collection::vec((0_usize..3, 0_u64..90_000), 0..2),
-        deleted in prop::option::of(0_u64..90_000),
+        deleted in prop::collection::vec(0_u64..90_000, 0..3),
+        installed in any::<bool>(),
     ) {
-        let mut server = Server::default();
+        let mut server = if installed { Server::default() } else { Server { stored: None, versions: 0 } };
         let mut replicas: Vec<Replica> = ["a", "b", "c"].into_iter().zip(offsets)
             .map(|(name, offset)| Replica::new(name, offset)).collect();
         let mut next = travels.iter().copied().cycle();
@@ -272,7 +308,7 @@ proptest! {
                 replica.dead |= deaths.contains(&(index, now));
                 replica.tick(now, &mut server, &mut || next.next().unwrap_or([None, None]));
             }
-            if deleted == Some(now) {
+            if deleted.contains(&now) {
                 server.stored = None;
             }
             prop_assert!(holders(&replicas, now) <= 1, "two holders at {now} ms");

@@ -179,6 +179,7 @@ impl Witness for Laws {
         self.truth.step(world);
         let mut broken = Vec::new();
         let mut found = |rule, service, replica, message| broken.push((rule, service, replica, message));
+        r12::has_one_holder(world, &mut found);
         r12::only_with_rights(&self.truth, world, &mut found);
         r5::pauses_after_a_minute(&self.truth, world, &mut found);
         r2::walks_to_the_end(&self.truth, world, &mut found);

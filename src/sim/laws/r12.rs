@@ -6,16 +6,12 @@ use crossfade_core::lease::Standing;
 use crossfade_core::route::Purpose;
 use crossfade_core::seen::Authority;
 
-use super::truth::Truth;
+use super::truth::{CLAIM, Replica, Truth};
 use super::{Case, Found, Rule, SAME};
 use crate::world::World;
 
-/// How long a claim is good for, and how long its last holder may brake after it (DESIGN, section 3).
-const CLAIM: Duration = Duration::from_secs(10);
+/// How long the last holder may brake after its claim (DESIGN, section 3).
 const BRAKE: Duration = Duration::from_hours(1);
-/// A lease that is deleted before a replica has seen it looks to that one as if it had never been: two
-/// replicas may then hold it until the first asks again (a known limit of the lease).
-const FORCED: Duration = Duration::from_secs(25);
 /// How long a replica that can look may take to see that another holds the lease.
 const LOOK: Duration = Duration::from_secs(6);
 
@@ -50,6 +46,15 @@ pub fn writes_only_what_it_may(case: &Case<'_>) -> Option<String> {
     }
 }
 
+/// The lease has one holder at most, whoever deletes it or writes over it.
+pub fn has_one_holder(world: &World, found: &mut Found<'_>) {
+    let now = world.now;
+    let mut holders = world.processes.iter().enumerate().filter(|(_, process)| process.holds(now));
+    if let (Some((first, _)), Some((second, _))) = (holders.next(), holders.next()) {
+        found(Rule::R12, 0, Some(second), format!("replicas {first} and {second} hold the lease"));
+    }
+}
+
 /// What reaches the load balancers.
 pub fn only_with_rights(truth: &Truth, world: &World, found: &mut Found<'_>) {
     let now = world.now;
@@ -62,7 +67,7 @@ pub fn only_with_rights(truth: &Truth, world: &World, found: &mut Found<'_>) {
                 broken(format!("wrote {landed:?} and never held the lease"));
                 continue;
             };
-            let other = truth.replicas.iter().filter_map(|other| other.renewed).any(|other| other > renewed);
+            let holds = |other: &Replica| other.renewed > Some(renewed) && now >= other.counts_from;
             if by.lowering {
                 if now.since(renewed) > CLAIM + BRAKE {
                     broken(format!("braked {:?} after its claim", now.since(renewed)));
@@ -82,7 +87,7 @@ pub fn only_with_rights(truth: &Truth, world: &World, found: &mut Found<'_>) {
                 }
             } else if now.since(renewed) > CLAIM {
                 broken(format!("wrote {landed:?} {:?} after it renewed its claim", now.since(renewed)));
-            } else if other && now.since(truth.lease_forced) > FORCED {
+            } else if truth.replicas.iter().any(holds) {
                 broken(format!("wrote {landed:?} while another replica holds the lease"));
             }
         }

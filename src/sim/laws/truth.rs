@@ -90,6 +90,8 @@ pub struct Replica {
     /// When it last wrote the lease, and when it took it from another.
     pub renewed: Option<Time>,
     pub took: Option<Time>,
+    /// From when on its claim counts: one that was made where there was none waits for the claim before it.
+    pub counts_from: Time,
     /// It can reach the API server.
     pub looks: Since,
     /// Since when it may write each plan, by its own clock and with its status taken over.
@@ -111,9 +113,8 @@ pub struct Truth {
     pub quiet: Option<Time>,
     /// A wall clock stepped.
     pub clock_stepped: bool,
-    /// When the lease was last deleted or taken by force.
-    pub lease_forced: Time,
     lease: Option<String>,
+    leases: u64,
     holder: Option<usize>,
     now: Time,
 }
@@ -143,8 +144,8 @@ impl Truth {
             ],
             quiet: quiet.map(|quiet| scenario.begins + quiet),
             clock_stepped: scenario.events.iter().any(|event| matches!(event.what, What::ClockStep { .. })),
-            lease_forced: Time::default(),
             lease: None,
+            leases: 0,
             holder: None,
             now: scenario.begins,
         }
@@ -244,19 +245,20 @@ impl Truth {
         let found = world.api.lease.as_ref();
         let version = found.map(|found| &found.version);
         if version != self.lease.as_ref() {
+            let made = std::mem::replace(&mut self.leases, world.api.leases) != world.api.leases;
             self.lease = version.cloned();
             let holder = found.and_then(|found| found.record.holder.as_deref());
             let number = holder
                 .and_then(|holder| holder.strip_prefix("replica-")?.split('-').next()?.parse::<usize>().ok());
-            match number.and_then(|number| self.replicas.get_mut(number)) {
-                Some(replica) => {
-                    replica.renewed = Some(now);
-                    if number != self.holder {
-                        replica.took = Some(now);
-                    }
-                    self.holder = number;
+            if let Some(replica) = number.and_then(|number| self.replicas.get_mut(number)) {
+                replica.renewed = Some(now);
+                if made {
+                    replica.counts_from = now + CLAIM;
                 }
-                None => self.lease_forced = now,
+                if number != self.holder {
+                    replica.took = Some(now);
+                }
+                self.holder = number;
             }
         }
         for (truth, process) in self.replicas.iter_mut().zip(&world.processes) {
@@ -287,6 +289,8 @@ impl Truth {
 
 /// How long the data of a database that came back does not count, and a little more.
 const RETURNING: Duration = Duration::from_secs(62);
+/// How long a claim on the lease is good for (DESIGN, section 3).
+pub const CLAIM: Duration = Duration::from_secs(10);
 /// The longest time that a replica stands still, and a little more.
 const MISSED: Duration = Duration::from_secs(90);
 
