@@ -90,9 +90,9 @@ pub struct Observation {
     /// What was read.
     pub reading: Reading,
     /// The database came back, restarted or is another server: until then its data does not count.
-    /// `None` when it counts, and while it is down. While a database that was lost refuses us (its
-    /// [`Reading`] is then a sample of 100 %) it has not come back: the earliest moment at which it
-    /// may count.
+    /// `None` when it counts, and while it is down. A database that was lost and refuses us for want of
+    /// connections (its [`Reading`] is then a sample of 100 %) counts when it has done so for as long:
+    /// no reconnect storm lasts a minute.
     pub returning_until: Option<Time>,
 }
 
@@ -123,6 +123,8 @@ pub struct Meter {
     down: Option<(Time, String)>,
     /// The standing connection was lost and has not come back.
     lost: bool,
+    /// Since when nothing but refusals for want of connections is heard.
+    refused: Option<Time>,
     /// Until when the data does not count.
     returning: Option<Time>,
 }
@@ -155,6 +157,7 @@ impl Meter {
         self.server = Some(here);
         self.down = None;
         self.lost = false;
+        self.refused = None;
 
         let sample = match &self.before {
             Some((then, before)) => sample(now, before, at.since(*then), at),
@@ -172,7 +175,8 @@ impl Meter {
         self.lose();
         self.down = None;
         let sample = Sample { at, of_max: Some(100.0), saturated: true, ..Sample::default() };
-        let returning_until = if self.lost { Some(at + RETURNING) } else { None };
+        let counts = *self.refused.get_or_insert(at) + RETURNING;
+        let returning_until = (self.lost && at < counts).then_some(counts);
         Observation { reading: Reading::Sample(sample), returning_until }
     }
 
@@ -189,6 +193,7 @@ impl Meter {
     fn down(&mut self, error: &str, at: Time) -> Observation {
         self.lose();
         self.lost = true;
+        self.refused = None;
         let since = self.down.as_ref().map_or(at, |(since, _)| *since);
         self.down = Some((since, error.to_owned()));
         Observation { reading: Reading::Down { since, error: error.to_owned() }, returning_until: None }

@@ -263,9 +263,26 @@ fn full_is_a_sample_of_hundred_percent_that_counts_unless_a_loss_came_before() {
         Observation { reading: Reading::Sample(full(3_000)), returning_until: Some(at(63_000)) }
     );
     let still = meter.observe(&Answer::Full, at(9_000));
-    assert_eq!(still.returning_until, Some(at(69_000)));
+    assert_eq!(still.returning_until, Some(at(63_000)));
     let back = meter.observe(&Answer::Counters(base()), at(10_000));
     assert_eq!(back.returning_until, Some(at(70_000)));
+}
+
+#[test]
+fn a_lost_database_that_only_refuses_for_a_minute_is_full() {
+    let mut meter = Meter::new();
+    meter.observe(&Answer::Counters(base()), at(0));
+    let refused = [(1_000, Some(61_000)), (60_999, Some(61_000)), (61_000, None), (90_000, None)];
+    for (now, until) in refused {
+        let seen = meter.observe(&Answer::Full, at(now));
+        assert_eq!(seen.returning_until, until.map(at), "at {now}");
+    }
+    // It was gone, not full: its clients' storm is yet to come.
+    meter.observe(&down(), at(91_000));
+    assert_eq!(meter.observe(&Answer::Full, at(92_000)).returning_until, Some(at(152_000)));
+    // So are those of one that came back.
+    assert_eq!(meter.observe(&Answer::Counters(base()), at(100_000)).returning_until, Some(at(160_000)));
+    assert_eq!(meter.observe(&Answer::Full, at(101_000)).returning_until, Some(at(161_000)));
 }
 
 fn any_answer() -> impl Strategy<Value = Answer> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::plan::InstanceIndex;
 use crate::reason::Reason;
 use crate::route::{Outcome, Purpose, Reading};
-use crate::rules::obstacles;
+use crate::rules::{obstacles, retreat};
 use crate::state::{Halt, PutBack};
 use crate::turn::{Turn, above, below, same};
 
@@ -131,6 +131,7 @@ fn rise(
     let (was, is) = (ours.weight, reading.weight);
     let who = if reloaded { "a reload forgot the weights" } else { "another writer set the weights" };
     if turn.state.halt.as_ref().is_some_and(|halt| halt.reason == Reason::Drift) {
+        brake(turn, instance);
         return;
     }
     // Each instance by itself: load balancers that are all reloaded at once are no fight.
@@ -141,6 +142,7 @@ fn rise(
              find the writer and stop it"
         );
         halt(turn, Reason::Drift, &message);
+        brake(turn, instance);
         return;
     }
     turn.state.put_backs.push_back(PutBack { at: turn.now, instance: key.to_owned() });
@@ -156,6 +158,15 @@ fn rise(
     } else {
         turn.leave(instance);
         turn.tell(reason, format!("{who} of {key}: {is} % instead of {was} %, taken back step by step"));
+    }
+}
+
+/// The other writer is a person's to find. Until then R2 goes before the count of put-backs: a breach is
+/// answered all the same, once in the time of a step.
+fn brake(turn: &mut Turn, instance: InstanceIndex) {
+    let ordered = turn.order(instance).map(|order| order.at);
+    if retreat::is_breached(turn) && turn.is_due(ordered, turn.plan.rollback.every) {
+        turn.write(instance, turn.intended(), Purpose::Retreat);
     }
 }
 

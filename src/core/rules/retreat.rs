@@ -78,6 +78,11 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
             turn.record();
         } else if turn.state.is_tripped(&retreat.guard) {
             return;
+        } else if let Some(guard) = at_rollback(turn.state) {
+            // So does one that nothing is known of: when it is, that is no new retreat.
+            turn.state.retreat = Some(Retreat { guard, ..retreat });
+            turn.record();
+            return;
         } else {
             turn.state.retreat = None;
             turn.record();
@@ -101,7 +106,7 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
             Reason::GuardRollback,
             format!("still over the threshold at {weight} %: on towards {target} %"),
         );
-        turn.state.retreat = Some(Retreat { target, guard, arrived: false, ..retreat });
+        turn.state.retreat = Some(Retreat { target, guard, ..retreat });
         step(turn, target);
     }
 }
@@ -109,6 +114,11 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
 fn is_known(turn: &Turn, key: &GuardKey) -> bool {
     let judged = turn.seen.judgements.iter().find(|(known, _)| known == key);
     judged.is_some_and(|(_, judgement)| !judgement.is_blind())
+}
+
+/// Whether a guard is at its rollback level by fresh data.
+pub fn is_breached(turn: &Turn) -> bool {
+    breached(turn).is_some()
 }
 
 /// The first guard at its rollback level whose data is fresh.
@@ -120,6 +130,12 @@ fn breached(turn: &Turn) -> Option<GuardKey> {
         |key: &GuardKey| turn.state.guards.get(key).is_some_and(|guard| guard.level == Level::Rollback);
     let fresh = turn.seen.judgements.iter().filter(|(_, judgement)| !judgement.is_blind());
     fresh.map(|(key, _)| key).find(|key| at_rollback(key)).cloned()
+}
+
+/// The first guard at its rollback level, whatever is known of it now.
+fn at_rollback(state: &State) -> Option<GuardKey> {
+    let mut guards = state.guards.iter();
+    guards.find(|(_, guard)| guard.level == Level::Rollback).map(|(key, _)| key.clone())
 }
 
 /// At a retreat's target: the first guard whose breach was measured wholly there.

@@ -24,6 +24,7 @@ const FILES: &[&str] = &[
     "kubernetes-surge-with-room",
     "kubernetes-vanishes",
     "load-balancer-reload",
+    "locked-out",
     "low-rate",
     "monday-ramp",
     "proton-2022-latent",

@@ -99,11 +99,6 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
                     (now.since(since.max(truth.counts(*place, number)).max(over)) > bound).then_some(number)
                 });
                 let Some(replica) = charge else { continue };
-                // Somebody else raises it again and again: a person must act.
-                let halted = world.processes.get(replica).and_then(|process| process.minds.get(index));
-                if halted.is_some_and(|mind| mind.engine.state().halt.is_some()) {
-                    continue;
-                }
                 let asked = now.since(known.asked_at);
                 for (instance, balancer) in service.balancers.iter().enumerate() {
                     let well = known.disturbed.get(instance).is_some_and(|at| now.since(*at) > bound)

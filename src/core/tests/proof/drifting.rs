@@ -1,10 +1,11 @@
 //! What is drift and what is not: whose write it was, and whether it leads where it should.
 
+use crossfade_core::guard::Level;
 use crossfade_core::reason::Reason;
 use crossfade_core::route::{Outcome, Purpose};
-use crossfade_core::state::Halt;
+use crossfade_core::state::{Halt, PutBack};
 
-use crate::build::{Case, ago, percent, reading, seconds, standing_at};
+use crate::build::{Case, NOW, ago, percent, rate, reading, seconds, standing_at};
 
 /// The last order to the first instance, which then stands somewhere.
 fn ordered(case: Case, order: u16, outcome: Outcome, stands: u16) -> Case {
@@ -108,6 +109,40 @@ fn shares_are_set_anew_when_servers_come_but_up_only_when_nothing_stands_against
         case.seen.instances[0].reading.as_mut().unwrap().1.legacy_up = 3;
     });
     assert_eq!(fewer.writes(), []);
+}
+
+/// At 0 % by a retreat, and raised again and again: the plan has halted, and its last put-back was a while ago.
+fn fought(ago_seconds: u64) -> Case {
+    standing_at(0).found(0, 50).but(|case| {
+        let since = ago(seconds(60));
+        case.state.halt = Some(Halt { reason: Reason::Drift, message: String::new(), since });
+        case.order(0, 0, Purpose::Retreat, Outcome::Done(reading(percent(0))));
+        case.seen.instances[0].order.as_mut().unwrap().at = ago(seconds(ago_seconds));
+    })
+}
+
+#[test]
+fn a_breach_is_answered_once_in_the_time_of_a_step_however_often_another_writer_raises() {
+    let brake = [(0, percent(0), Purpose::Retreat)];
+    assert_eq!(fought(60).writes(), [], "no guard is at its rollback level");
+    assert_eq!(fought(60).at_level(&rate(), Level::Pause).writes(), []);
+    let breached = |ago_seconds| fought(ago_seconds).breaching(&rate());
+    assert_eq!(breached(5).writes(), brake);
+    assert_eq!(breached(4).writes(), []);
+    assert_eq!(breached(4).decide().again, Some(NOW + seconds(1)));
+    // The put-back that is one too many halts the plan, and brakes all the same.
+    let last = |case: Case| {
+        case.but(|case| {
+            case.state.halt = None;
+            let here = || PutBack { at: ago(seconds(100)), instance: "edge/a".into() };
+            case.state.put_backs = [here(), here(), here()].into();
+        })
+    };
+    assert_eq!((last(fought(60)).writes(), halts(&last(fought(60)))), (vec![], Some(Reason::Drift)));
+    assert_eq!(
+        (last(breached(60)).writes(), halts(&last(breached(60)))),
+        (brake.into(), Some(Reason::Drift))
+    );
 }
 
 #[test]

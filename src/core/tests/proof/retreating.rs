@@ -97,3 +97,20 @@ fn a_retreat_waits_while_its_guard_is_unknown_and_another_guard_carries_it_on() 
     assert_eq!(decision.state.retreat.unwrap().guard, of_max());
     assert_eq!(decision.state.intended, Some(percent(10)));
 }
+
+#[test]
+fn a_retreat_is_over_only_when_no_guard_stands_at_rollback_even_one_of_which_nothing_is_known() {
+    let stale = || crossfade_core::guard::Unknown::Stale { since: ago(seconds(9)) };
+    let cleared = retreating(25, 10, false).at_level(&rate(), Level::Clear).judged(&rate(), quiet());
+    assert_eq!(cleared.decide().state.retreat, None);
+    let blind = cleared.clone().at_level(&of_max(), Level::Rollback).unknown(&of_max(), stale());
+    let decision = blind.decide();
+    let kept = Retreat { target: percent(10), since: ago(minutes(2)), guard: of_max(), arrived: false };
+    assert_eq!((decision.state.retreat, decision.state.intended), (Some(kept), Some(percent(25))));
+    // When something is known again, it is the same retreat.
+    let back = blind.judged(&of_max(), Judgement { resume: false, ..quiet() });
+    assert_eq!(back.decide().state.retreats.len(), 1);
+    assert_eq!(back.decide().state.intended, Some(percent(10)));
+    let paused = cleared.at_level(&of_max(), Level::Pause).unknown(&of_max(), stale());
+    assert_eq!(paused.decide().state.retreat, None);
+}
