@@ -230,3 +230,19 @@ fn select_median(values: &mut [f64]) -> Option<f64> {
     let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     Some(*median)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_is_of_ten_seconds_or_half_a_value_short_of_it() {
+        // Two values of 4 s make a mean: of each pair it is 3, of each three it would be 2 or 4.
+        let mut baseline = Baseline::default();
+        for _ in 0..20 {
+            baseline.push(Duration::from_secs(4), 0.0);
+            baseline.push(Duration::from_secs(4), 6.0);
+        }
+        assert_eq!(baseline.so_far(), Some(3.0));
+    }
+}

@@ -65,11 +65,6 @@ impl Recent {
         self.values.iter().rev()
     }
 
-    /// The number of the oldest value.
-    pub fn begin(&self) -> u64 {
-        self.dropped
-    }
-
     /// The number that the next value will have.
     pub fn end(&self) -> u64 {
         self.dropped + self.values.len() as u64
@@ -126,7 +121,7 @@ impl Held {
     /// Whether the condition holds at the newest of `values`, counted anew.
     pub fn anew(condition: Condition, values: &Recent, normal: Option<f64>) -> bool {
         let mut held = Self::new(condition);
-        held.follow(values, values.begin(), normal);
+        held.follow(values, 0, normal);
         held.holds
     }
 

@@ -40,9 +40,6 @@ pub fn step(turn: &mut Turn) {
     turn.fall_back_to_stage();
     turn.tell(reason, format!("walking back from {from} % to {to} %, towards {target} %"));
     turn.wake(turn.now + turn.plan.rollback.every);
-    if to == target {
-        leave_stage(turn);
-    }
 }
 
 /// A stage beyond `targetStage` that has not risen above its weight is left without a write.

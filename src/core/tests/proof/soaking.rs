@@ -44,6 +44,12 @@ fn the_clock_counts_what_was_watched_and_no_more_than_six_seconds_at_once() {
 }
 
 #[test]
+fn the_plan_is_asked_again_when_the_soak_ends() {
+    let nearly = soaking(seconds(595), seconds(2));
+    assert_eq!(nearly.decide().again, Some(NOW + seconds(3)));
+}
+
+#[test]
 fn the_end_of_a_soak_is_told_and_recorded_once() {
     let last = |case: Case| case.but(|case| case.plan.stages.truncate(3));
     let nearly = last(soaking(seconds(599), seconds(2)));
