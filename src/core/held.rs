@@ -195,3 +195,34 @@ fn passes(test: Test, normal: f64, value: &Kept) -> bool {
         Test::Trend(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_just_as_much_as_the_threshold_has_not_crossed_it() {
+        let value = |value: f64, per_second: f64| Kept {
+            at: Time::from_millis(1),
+            covers: 1,
+            value,
+            per_second,
+            saturated: false,
+            full_in: None,
+        };
+        let failures = Test::Failures { percent: 1.0, per_second: 20.0 };
+        let cases = [
+            (Test::Above(30.0), value(30.0, 0.0), value(30.5, 0.0)),
+            (Test::Below(30.0), value(30.0, 0.0), value(29.5, 0.0)),
+            (Test::AboveBaseline(1.5), value(30.0, 0.0), value(30.5, 0.0)),
+            (Test::BelowBaseline(1.5), value(30.0, 0.0), value(29.5, 0.0)),
+            (failures, value(21.0, 21.0), value(21.5, 21.0)),
+            (failures, value(22.0, 20.0), value(22.0, 20.5)),
+            (Test::FailuresBelow { percent: 0.5 }, value(20.5, 0.0), value(20.25, 0.0)),
+        ];
+        for (test, equal, beyond) in cases {
+            assert!(!passes(test, 20.0, &equal), "{test:?} {equal:?}");
+            assert!(passes(test, 20.0, &beyond), "{test:?} {beyond:?}");
+        }
+    }
+}

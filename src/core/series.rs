@@ -149,15 +149,19 @@ impl Series {
         let (clip, forget, most) = TREND;
         let Some(base) = self.base() else { return };
         let least = (0.15 * base).max(base.sqrt());
-        // Nothing is summed up, and this would add nothing even to the narrowest spread: a wider one
-        // need not be known.
-        if self.trend == 0.0 && (mean.value - base) / least <= forget {
+        if self.trend == 0.0 && adds_nothing(mean.value, base, least) {
             return;
         }
         let sigma = least.max(self.baseline.remember_deviation());
         let deviation = ((mean.value - base) / sigma).clamp(-clip, clip);
         self.trend = (self.trend + deviation - forget).clamp(0.0, most);
     }
+}
+
+/// Whether a mean adds nothing to an empty trend even by the narrowest spread: a wider one need not be known.
+fn adds_nothing(mean: f64, base: f64, least: f64) -> bool {
+    let (_, forget, _) = TREND;
+    (mean - base) / least <= forget
 }
 
 /// Whether a test looks at means of a second, however fast samples come.
