@@ -6,7 +6,7 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, commands, converge, drift, join, last_holder, levels, raise, retreat, soak, tell, walk_back,
+    adopt, commands, converge, drift, join, last_holder, levels, peak, raise, retreat, soak, tell, walk_back,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -42,6 +42,7 @@ pub(crate) fn decide_in_place(
         return turn.end();
     }
     levels::update(&mut turn);
+    peak::count(&mut turn);
     adopt::settle(&mut turn);
     last_holder::notice_falls(&mut turn);
     retreat::brake(&mut turn);

@@ -4,14 +4,16 @@
 //! Holds no rule of its own. Pure: every call is told the time.
 
 use crate::action::Action;
+use crate::capacity::{Figure, Source};
 use crate::decide::decide_in_place;
 use crate::guard::{Level, Tripped};
+use crate::load::{self, Load};
 use crate::meter::Observation;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::report::{self, Report};
 use crate::route::{self, Order, Outcome, Reading};
-use crate::seen::{Authority, Seen, Wishes};
+use crate::seen::{Authority, Figures, Seen, Wishes};
 use crate::state::{Command, GuardKey, State, Volatile};
 use crate::time::Time;
 use crate::watch::Watch;
@@ -25,6 +27,8 @@ pub struct Engine {
     watches: Vec<(String, Watch)>,
     /// How far each guard has tripped, in the order of [`Seen::judgements`].
     levels: Vec<Tripped>,
+    /// What each instance's counters say, by its place.
+    loads: Vec<load::Meter>,
     revision: u64,
     stored: u64,
     again: Option<Time>,
@@ -39,6 +43,7 @@ impl Engine {
             seen: Seen { recorded: true, ..Seen::default() },
             watches: Vec::new(),
             levels: Vec::new(),
+            loads: Vec::new(),
             revision: 0,
             stored: 0,
             again: None,
@@ -71,6 +76,10 @@ impl Engine {
             )
         };
         self.seen.instances = plan.instance_keys().map(fresh).collect();
+        if plan.routes != self.plan.routes || plan.capacity != self.plan.capacity {
+            self.loads = vec![load::Meter::default(); self.seen.instances.len()];
+            self.seen.figures = Figures::default();
+        }
         self.seen.judgements = plan
             .databases
             .iter()
@@ -170,7 +179,10 @@ impl Engine {
     pub fn read(&mut self, instance: InstanceIndex, result: Result<Reading, String>, now: Time) {
         let Some(seen) = self.seen.instances.get_mut(instance) else { return };
         match result {
-            Ok(reading) => take_reading(seen, reading, now),
+            Ok(reading) => {
+                take_reading(seen, reading, now);
+                self.meter(instance, now);
+            }
             Err(error) => {
                 fail(seen, error, now);
             }
@@ -191,12 +203,36 @@ impl Engine {
             Ok(reading) => {
                 order.outcome = Outcome::Done(reading.clone());
                 take_reading(seen, reading, now);
+                self.meter(instance, now);
             }
             Err(error) => {
                 order.outcome = Outcome::Failed { at: now };
                 fail(seen, error, now);
             }
         }
+    }
+
+    /// Takes in what an instance has counted; the load is known when every instance's is.
+    fn meter(&mut self, instance: InstanceIndex, now: Time) {
+        let Some(Source::Route(route)) = self.plan.capacity.demand.map(|demand| demand.from) else { return };
+        let range = self.plan.instances_of(route);
+        let seen = self.seen.instances.get(instance).and_then(|seen| seen.reading.as_ref());
+        let (Some(meter), Some((_, reading))) = (self.loads.get_mut(instance), seen) else { return };
+        if !range.contains(&instance) {
+            return;
+        }
+        meter.read(reading, now);
+        let loads = self.loads.get(range).unwrap_or_default().iter().map(load::Meter::load);
+        let sum = |sum: Option<(Time, Load)>, load: Option<(Time, Load)>| {
+            let ((one, sum), (other, load)) = sum.zip(load)?;
+            Some((one.min(other), sum.plus(&load)))
+        };
+        self.seen.figures.load = loads.reduce(sum).flatten();
+    }
+
+    /// What the shell measured, and when.
+    pub fn measured(&mut self, figure: Figure, value: f64, at: Time) {
+        self.seen.figures.measured.insert(figure, (at, value));
     }
 
     /// The state of `revision` is stored.

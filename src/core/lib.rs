@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod baseline;
+pub mod capacity;
 pub mod check;
 pub mod decide;
 pub mod defaults;
@@ -14,7 +15,9 @@ pub mod guard;
 mod held;
 mod lean;
 pub mod lease;
+pub mod load;
 pub mod meter;
+pub mod peaks;
 pub mod plan;
 pub mod reason;
 pub mod report;
@@ -25,6 +28,7 @@ pub mod seen;
 pub mod series;
 pub mod share;
 mod slope;
+pub mod spare;
 pub mod state;
 pub mod time;
 pub mod token;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::capacity::Capacity;
 use crate::guard::Guard;
 use crate::state::GuardKey;
 use crate::weight::Weight;
@@ -24,6 +25,8 @@ pub struct Plan {
     pub databases: Vec<Database>,
     /// How a retreat goes.
     pub rollback: Rollback,
+    /// What each side can carry, and how much of it must stay free.
+    pub capacity: Capacity,
 }
 
 /// A named weight with its way there, its soak and its approval.
@@ -68,6 +71,8 @@ pub struct Database {
     pub every: Duration,
     /// The guards in force: the default set with the user's laid over it.
     pub guards: Vec<Guard>,
+    /// Connects that it is proven to answer, per second, if known.
+    pub connection_rate_capacity: Option<f64>,
 }
 
 /// How a retreat goes.
@@ -105,6 +110,12 @@ impl Plan {
     /// The name of every instance in state and status: `route/instance`.
     pub fn instance_keys(&self) -> impl Iterator<Item = String> {
         self.instances().map(|(route, instance)| format!("{route}/{instance}"))
+    }
+
+    /// The places of a route's instances.
+    pub fn instances_of(&self, route: usize) -> std::ops::Range<InstanceIndex> {
+        let before: usize = self.routes.iter().take(route).map(|route| route.instances.len()).sum();
+        before..before + self.routes.get(route).map_or(0, |route| route.instances.len())
     }
 
     /// The guard that `key` names.

@@ -91,6 +91,14 @@ reasons! {
     OutOfSync,
     /// Another plan that shares a database is raising.
     AnotherPlanRaising,
+    /// A side has less capacity than the weight asks for, or nothing is known of it.
+    CapacityShort,
+    /// Legacy can take nothing more: the retreat waits for capacity.
+    LegacyFull,
+    /// Both sides keep the capacity that was asked for.
+    CapacityReserved,
+    /// The plan does not say what the sides can carry: nothing is reserved.
+    CapacityNotConfigured,
     /// The next step of the ramp is not due yet.
     RampWaiting,
     /// This replica may not write.

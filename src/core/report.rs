@@ -1,10 +1,12 @@
 //! What a plan's status says in words, derived from state and observations.
 
 use crate::guard::{Judgement, Level};
+use crate::peaks::Peak;
 use crate::plan::Plan;
 use crate::reason::Reason;
 use crate::reporting;
 use crate::seen::Seen;
+use crate::spare::Spare;
 use crate::state::{GuardKey, State};
 use crate::time::Time;
 use crate::turn::Turn;
@@ -75,7 +77,7 @@ pub struct Blocker {
 /// A condition's status with its reason and message; times are the shell's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
-    /// `Ready`, `Reconciling`, `Stalled`, `GuardsClear`, `RoutesInSync` or `RolledBack`.
+    /// `Ready`, `Reconciling`, `Stalled`, `GuardsClear`, `RoutesInSync`, `CapacityReserved` or `RolledBack`.
     pub kind: &'static str,
     /// True or False.
     pub status: bool,
@@ -118,6 +120,21 @@ pub struct Report {
     pub approval_token: String,
     /// Whether the next approval has to carry the token.
     pub token_needed: bool,
+    /// What is known of capacity and demand.
+    pub capacity: CapacityReport,
+}
+
+/// What is known of capacity and demand now; `None` is unknown, or not asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CapacityReport {
+    /// Demand, and what each side carries and can carry.
+    pub spare: Spare,
+    /// The share of Kubernetes' traffic that legacy could absorb at the peak, 0 to 1.
+    pub absorbed_by_legacy: Option<f64>,
+    /// The share of legacy's traffic that Kubernetes could absorb at the peak, 0 to 1.
+    pub absorbed_by_kubernetes: Option<f64>,
+    /// The highest demand of the window, if one was seen.
+    pub peak: Option<Peak>,
 }
 
 /// What the status says of a plan that remembers `state` and is shown `seen`.

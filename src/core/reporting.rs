@@ -2,7 +2,8 @@
 
 use crate::guard::{Level, Unknown};
 use crate::reason::Reason;
-use crate::report::{Blocker, Condition, GuardReport, Phase, Report};
+use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
+use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
 use crate::rules::{commands, raise, soak, walk_back};
 use crate::time::Time;
@@ -25,6 +26,8 @@ pub enum Cause {
     Approval(usize),
     /// The next stage is beyond `targetStage`.
     TargetReached,
+    /// The next step would ask for more capacity than there is.
+    Short(Shortage),
 }
 
 impl Cause {
@@ -37,6 +40,7 @@ impl Cause {
             Self::Soak(_) => Reason::Soaking,
             Self::Approval(_) => Reason::AwaitingApproval,
             Self::TargetReached => Reason::TargetStageReached,
+            Self::Short(_) => Reason::CapacityShort,
         }
     }
 }
@@ -56,7 +60,11 @@ impl Cause {
                     Unknown::Down { .. } => None,
                 }
             }
-            Self::Obstacle(..) | Self::Recording | Self::Approval(_) | Self::TargetReached => None,
+            Self::Obstacle(..)
+            | Self::Recording
+            | Self::Approval(_)
+            | Self::TargetReached
+            | Self::Short(_) => None,
         }
     }
 }
@@ -108,6 +116,8 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
         Obstacle::RouteFailing(_) => Reason::RouteFailing,
         Obstacle::OutOfSync(_) => Reason::OutOfSync,
         Obstacle::AnotherRaising => Reason::AnotherPlanRaising,
+        Obstacle::Short(_) => Reason::CapacityShort,
+        Obstacle::Full => Reason::LegacyFull,
     }
 }
 
@@ -120,17 +130,26 @@ fn wait(turn: &Turn, soaks: bool) -> Option<Cause> {
     if let Some(next) = raise::next_stage(turn) {
         return if next > turn.plan.furthest() {
             Some(Cause::TargetReached)
+        } else if commands::is_approved(turn, next) {
+            short(turn, next)
         } else {
-            (!commands::is_approved(turn, next)).then_some(Cause::Approval(next))
+            Some(Cause::Approval(next))
         };
     }
     let stage = stage?;
     if turn.intended() < stage.weight {
-        let due = turn.state.last_step? + stage.ramp?.every;
-        return (due > turn.now).then_some(Cause::Ramp(due));
+        let due = turn.state.last_step.zip(stage.ramp).map(|(last, ramp)| last + ramp.every);
+        let waits = due.filter(|due| *due > turn.now).map(Cause::Ramp);
+        return waits.or_else(|| short(turn, turn.state.stage?));
     }
     let ends = turn.now + stage.soak.saturating_sub(turn.state.soaked);
     (turn.state.soaked < stage.soak).then(|| Cause::Soak(soaks.then_some(ends)))
+}
+
+/// What the first step towards a stage is short of.
+fn short(turn: &Turn, stage: usize) -> Option<Cause> {
+    let to = raise::step_to(turn, stage)?;
+    capacity::against_raising(turn, to).map(Cause::Short)
 }
 
 /// When the present soak ends, while its clock runs.
@@ -160,11 +179,17 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
         }
         Cause::Obstacle(obstacle, _) => matches!(
             obstacle,
-            Obstacle::Halted | Obstacle::PausedBySpec | Obstacle::Held | Obstacle::Tripped(_)
+            Obstacle::Halted
+                | Obstacle::PausedBySpec
+                | Obstacle::Held
+                | Obstacle::Tripped(_)
+                | Obstacle::Short(_)
         ),
         _ => false,
     };
-    let retreat = state.retreat.as_ref().map(|retreat| retreat.arrived);
+    // One that has gone as far as it fits has arrived, for now.
+    let full = causes.iter().any(|cause| matches!(cause, Cause::Obstacle(Obstacle::Full, _)));
+    let retreat = state.retreat.as_ref().map(|retreat| retreat.arrived || full);
     let cooling = causes.iter().any(|cause| matches!(cause, Cause::Obstacle(Obstacle::Cooldown(_), _)));
     if state.intended.is_none() {
         Phase::Pending
@@ -209,6 +234,18 @@ pub fn report(turn: &Turn) -> Report {
         soak_ends: soak_ends(turn),
         approval_token: commands::expected(turn),
         token_needed: commands::token_needed(turn),
+        capacity: figures(turn),
+    }
+}
+
+fn figures(turn: &Turn) -> CapacityReport {
+    let spare = capacity::spare(turn);
+    let demand = turn.plan.capacity.demand;
+    CapacityReport {
+        spare,
+        absorbed_by_legacy: spare.absorbed_by_legacy(turn.intended()),
+        absorbed_by_kubernetes: spare.absorbed_by_kubernetes(turn.intended()),
+        peak: demand.and_then(|demand| turn.state.peaks.highest(demand.peak_window, turn.now)),
     }
 }
 
@@ -258,6 +295,10 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
             Reason::RouteFailing | Reason::OutOfSync | Reason::ReadingRoutes | Reason::Drift
         )
     });
+    let short = blocked_by
+        .iter()
+        .find(|blocker| matches!(blocker.reason, Reason::CapacityShort | Reason::LegacyFull));
+    let configured = turn.plan.capacity.legacy.is_some();
     let rolled_back = matches!(phase, Phase::RolledBack | Phase::RollingBack);
     let condition =
         |kind, status, reason, message: &str| Condition { kind, status, reason, message: message.into() };
@@ -271,6 +312,12 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
         condition("Stalled", stalled, reason, &message),
         unless("GuardsClear", tripped, Reason::GuardsClear, "every guard is clear"),
         unless("RoutesInSync", routes, Reason::InSync, "every route stands at the plan's weight"),
+        if configured {
+            unless("CapacityReserved", short, Reason::CapacityReserved, "both sides keep what was asked for")
+        } else {
+            let message = "spec.legacy says nothing of capacity: a retreat goes in small steps, and nothing is kept free";
+            condition("CapacityReserved", false, Reason::CapacityNotConfigured, message)
+        },
         condition(
             "RolledBack",
             rolled_back,

@@ -17,6 +17,26 @@ pub struct Reading {
     pub legacy_up: u32,
     /// Servers of the Kubernetes pool that are up.
     pub kubernetes_up: u32,
+    /// What the process has counted since it started, if it counts.
+    pub counted: Option<Counted>,
+}
+
+/// What a load balancer has counted of the two pools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// The legacy pool.
+    pub legacy: Requests,
+    /// The Kubernetes pool.
+    pub kubernetes: Requests,
+}
+
+/// Requests of one pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// All that were sent to its servers.
+    pub all: u64,
+    /// Those that its servers failed: answered 5xx, broke off, or could not be reached for.
+    pub failed: u64,
 }
 
 /// What is known of one instance of a route.

@@ -1,11 +1,15 @@
 //! What the engine is shown: observations with their ages, wishes, and what this replica may do.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use crate::capacity::Figure;
 use crate::guard::Judgement;
+use crate::load::Load;
 use crate::reason::Reason;
 use crate::route;
 use crate::state::{Command, GuardKey};
+use crate::time::Time;
 
 /// What this replica may write (section "Who may write" of the design).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,6 +32,23 @@ pub struct Wishes {
     pub commands: BTreeMap<Command, String>,
 }
 
+/// What is measured of capacity and demand, each with its time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// What the sides are asked for, summed over the load balancers at which demand is read.
+    pub load: Option<(Time, Load)>,
+    /// What the shell measures.
+    pub measured: BTreeMap<Figure, (Time, f64)>,
+}
+
+impl Figures {
+    /// A figure that is at most so old.
+    pub fn measured(&self, figure: Figure, now: Time, stale: Duration) -> Option<f64> {
+        let (at, value) = self.measured.get(&figure)?;
+        (now.since(*at) <= stale).then_some(*value)
+    }
+}
+
 /// Everything that is seen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
@@ -45,4 +66,6 @@ pub struct Seen {
     pub instances: Vec<route::Seen>,
     /// What the samples say of each guard, in the plan's order.
     pub judgements: Vec<(GuardKey, Judgement)>,
+    /// What is measured of capacity and demand.
+    pub figures: Figures,
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::guard::{Level, Signal, Tripped};
+use crate::peaks::Peaks;
 use crate::reason::Reason;
 use crate::report::Phase;
 use crate::route::Reading;
@@ -58,6 +59,8 @@ pub struct State {
     pub commands: BTreeMap<Command, Answered>,
     /// The last moves, oldest first, at most [`HISTORY`].
     pub history: VecDeque<Move>,
+    /// The highest demand of the last days.
+    pub peaks: Peaks,
     /// What no restart remembers.
     pub volatile: Volatile,
 }
@@ -71,6 +74,7 @@ impl State {
         self.history.iter_mut().for_each(|step| step.at = step.at.min(now));
         self.retreats.iter_mut().for_each(|at| *at = (*at).min(now));
         self.put_backs.iter_mut().for_each(|put_back| put_back.at = put_back.at.min(now));
+        self.peaks.0.iter_mut().for_each(|peak| peak.at = peak.at.min(now));
         self.cooldown_until = self.cooldown_until.map(|until| until.min(now + retreat::DAY));
         self
     }
@@ -97,6 +101,19 @@ pub struct Volatile {
     pub soak_counted_to: Option<Time>,
     /// The phase and its first reason that people were told last.
     pub told: Option<(Phase, Option<Reason>)>,
+    /// The mean of demand that is being made.
+    pub mean: Mean,
+}
+
+/// A mean of demand that is being made.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Mean {
+    /// Up to when demand has been taken in.
+    pub counted_to: Option<Time>,
+    /// Requests.
+    pub sum: f64,
+    /// The time over which they came.
+    pub covered: Duration,
 }
 
 /// A guard's name within a plan.

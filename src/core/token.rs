@@ -1,15 +1,18 @@
 //! The approval token: what a person must repeat to approve after a second retreat. It shows that
 //! the one who approves has seen what the plan is *now*.
 
+use crate::capacity::{Capacity, Demand, Kubernetes, Legacy, Source};
 use crate::guard::{Condition, Test};
 use crate::plan::Plan;
+use crate::time::Time;
 
-/// A hash, 16 hexadecimal digits, of the stages, routes and databases of `plan` and of how
+/// A hash, 16 hexadecimal digits, of the stages, routes, databases and capacity of `plan` and of how
 /// many retreats there have been. `approvals`, `paused` and `targetStage` are not in it, so that
 /// writing the token into the plan does not void it; nor is how a retreat goes.
 pub fn token(plan: &Plan, retreats_ever: u32) -> String {
     // Destructured without `..`, so that a new field must be decided on.
-    let Plan { paused: _, target_stage: _, approvals: _, stages, routes, databases, rollback: _ } = plan;
+    let Plan { paused: _, target_stage: _, approvals: _, stages, routes, databases, rollback: _, capacity } =
+        plan;
     let mut hash = Fnv::new();
     hash.number(u64::from(retreats_ever));
     hash.number(stages.len() as u64);
@@ -31,6 +34,7 @@ pub fn token(plan: &Plan, retreats_ever: u32) -> String {
     for database in databases {
         hash.text(&database.name);
         hash.number(millis(database.every));
+        hash.value(database.connection_rate_capacity.unwrap_or_default());
         hash.number(database.guards.len() as u64);
         for guard in &database.guards {
             hash.text(guard.signal.name());
@@ -40,6 +44,7 @@ pub fn token(plan: &Plan, retreats_ever: u32) -> String {
             hash.condition(&guard.resume);
         }
     }
+    hash.capacity(capacity);
     format!("{:016x}", hash.0)
 }
 
@@ -86,6 +91,50 @@ impl Fnv {
             self.number(number);
         }
     }
+
+    fn value(&mut self, value: f64) {
+        self.number(value.to_bits());
+    }
+
+    fn source(&mut self, source: Source) {
+        match source {
+            Source::Route(route) => self.number(route as u64),
+            Source::Declared { requests_per_second, until } => {
+                self.value(requests_per_second);
+                self.number(until.map_or(u64::MAX, Time::as_millis));
+            }
+            Source::Measured => self.number(u64::MAX),
+        }
+    }
+
+    fn capacity(&mut self, capacity: &Capacity) {
+        let Capacity { demand, legacy, kubernetes, takeover } = capacity;
+        if let Some(Demand { from, surge_factor, peak_window }) = demand {
+            self.source(*from);
+            self.value(*surge_factor);
+            self.number(millis(*peak_window));
+        }
+        if let Some(Legacy { capacity, requests_per_second_per_server, connections_per_server, headroom }) =
+            legacy
+        {
+            self.source(*capacity);
+            self.value(*requests_per_second_per_server);
+            self.value(connections_per_server.unwrap_or_default());
+            self.value(*headroom);
+        }
+        if let Some(Kubernetes { workloads, headroom }) = kubernetes {
+            self.value(*headroom);
+            for workload in workloads {
+                self.text(&workload.name);
+                self.value(workload.requests_per_second_per_pod);
+                self.value(workload.connections_per_pod.unwrap_or_default());
+                self.number(millis(workload.warm_up));
+                self.number(u64::from(workload.max_replicas));
+            }
+        }
+        self.value(takeover.legacy);
+        self.value(takeover.kubernetes);
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +163,7 @@ mod tests {
                 max_step: Weight::FULL,
                 every: Duration::from_secs(5),
             },
+            capacity: Capacity::default(),
         }
     }
 
@@ -136,6 +186,9 @@ mod tests {
         let mut changed = plan();
         changed.stages[0].soak = Duration::from_secs(59);
         assert_ne!(token(&changed, 2), before);
+        let mut promises = plan();
+        promises.capacity.takeover.legacy = 0.5;
+        assert_ne!(token(&promises, 2), before);
     }
 
     #[test]

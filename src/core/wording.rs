@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::guard::{Condition, Test, Unknown};
 use crate::report::{Blocker, Who};
 use crate::reporting::Cause;
+use crate::rules::capacity::{self, Shortage};
 use crate::rules::commands;
 use crate::rules::obstacles::Obstacle;
 use crate::state::GuardKey;
@@ -47,6 +48,34 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
             None,
             None,
             Who::Person,
+        ),
+        Cause::Short(shortage) => {
+            says(format!("the next step waits: {}", short_words(shortage)), None, None, Who::Person)
+        }
+    }
+}
+
+/// What is short, and what helps.
+fn short_words(shortage: &Shortage) -> String {
+    match shortage {
+        Shortage::DemandUnknown => {
+            "it is not known how much is asked for: see that spec.demand can be read".to_owned()
+        }
+        Shortage::LegacyUnknown => {
+            "it is not known what legacy can carry: see that spec.legacy.capacity can be read, and is not out of date"
+                .to_owned()
+        }
+        Shortage::KubernetesUnknown => {
+            "it is not known what Kubernetes can carry: see that the pods of spec.kubernetes.workloads can be read"
+                .to_owned()
+        }
+        Shortage::Legacy { needs, ready } => format!(
+            "legacy can carry {ready:.0} requests/s, and must be able to carry {needs:.0} to take over what \
+             spec.takeover.legacy promises at the peak: bring servers up, or promise less"
+        ),
+        Shortage::Kubernetes { needs, ready } => format!(
+            "Kubernetes can carry {ready:.0} requests/s by warm pods, and must be able to carry {needs:.0} with \
+             its headroom, a surge and spec.takeover.kubernetes: add pods, or wait until they are warm"
         ),
     }
 }
@@ -103,6 +132,20 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
         Obstacle::OutOfSync(instance) => {
             let key = turn.seen.instances.get(*instance).map_or("", |seen| seen.key.as_str());
             waits(&format!("route {key} does not stand at the plan's weight yet"), None)
+        }
+        Obstacle::Short(shortage) => asks(short_words(shortage), None),
+        Obstacle::Full => {
+            let guard = state.retreat.as_ref().map(|retreat| &retreat.guard);
+            let (signal, database) =
+                guard.map_or(("", ""), |guard| (guard.signal.name(), guard.database.as_str()));
+            let ready = capacity::spare(turn).legacy.ready.unwrap_or_default();
+            asks(
+                format!(
+                    "{signal} of database {database} is tripped, and legacy, which can carry {ready:.0} requests/s, \
+                     can take nothing more: bring legacy servers up, or shed load"
+                ),
+                state.last_step,
+            )
         }
         Obstacle::AnotherRaising => {
             let other = turn.seen.others_raising.as_deref().unwrap_or_default();

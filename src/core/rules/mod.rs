@@ -1,6 +1,7 @@
 //! The decision rules, one idea each. Each is a function of a [`crate::turn::Turn`].
 
 pub mod adopt;
+pub mod capacity;
 pub mod commands;
 pub mod converge;
 pub mod drift;
@@ -8,6 +9,7 @@ pub mod join;
 pub mod last_holder;
 pub mod levels;
 pub mod obstacles;
+pub mod peak;
 pub mod raise;
 pub mod retreat;
 pub mod soak;

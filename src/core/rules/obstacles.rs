@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::guard::Unknown;
 use crate::plan::InstanceIndex;
 use crate::route::Outcome;
+use crate::rules::capacity::{self, Shortage};
 use crate::seen::Authority;
 use crate::time::Time;
 use crate::turn::{Turn, same};
@@ -46,6 +47,10 @@ pub enum Obstacle {
     OutOfSync(InstanceIndex),
     /// Another plan that shares a database is raising.
     AnotherRaising,
+    /// Capacity is short of what the present weight asks for, or of what the next would.
+    Short(Shortage),
+    /// A retreat is under way, and legacy can take nothing more.
+    Full,
 }
 
 /// Everything that keeps the weight from rising, the gravest first.
@@ -57,10 +62,7 @@ pub fn all(turn: &Turn) -> impl Iterator<Item = Obstacle> {
 pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
     let (state, seen, plan) = (&*turn.state, turn.seen, turn.plan);
     let when = |is: bool, obstacle: Obstacle| is.then_some(obstacle);
-    let first = [
-        when(seen.authority != Authority::Holder, Obstacle::NotLeader),
-        when(state.retreat.as_ref().is_some_and(|retreat| !retreat.arrived), Obstacle::Retreating),
-    ];
+    let first = [when(seen.authority != Authority::Holder, Obstacle::NotLeader), retreating(turn)];
     let guards = seen.judgements.iter().enumerate().filter_map(move |(place, (key, judgement))| {
         if state.is_tripped(key) {
             Some(Obstacle::Tripped(place))
@@ -80,8 +82,14 @@ pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
         when(!state.volatile.settled, Obstacle::ReadingRoutes),
         when(above || state.stage > Some(furthest), Obstacle::TargetLowered),
         when(seen.others_raising.is_some(), Obstacle::AnotherRaising),
+        capacity::against_staying(turn, turn.intended()).map(Obstacle::Short),
     ];
     first.into_iter().flatten().chain(guards).chain(others.into_iter().flatten())
+}
+
+fn retreating(turn: &Turn) -> Option<Obstacle> {
+    turn.state.retreat.as_ref().filter(|retreat| !retreat.arrived)?;
+    Some(if capacity::is_full(turn) { Obstacle::Full } else { Obstacle::Retreating })
 }
 
 /// The obstacles on the routes.

@@ -2,11 +2,12 @@
 
 use crate::plan::Stage;
 use crate::reason::Reason;
-use crate::rules::commands;
 use crate::rules::obstacles::{self, Obstacle};
 use crate::rules::retreat::step_back_to;
+use crate::rules::{capacity, commands};
 use crate::state::Raise;
 use crate::turn::Turn;
+use crate::weight::Weight;
 
 /// Advances a raise under way, or begins the next.
 pub fn step(turn: &mut Turn) {
@@ -24,7 +25,8 @@ pub fn step(turn: &mut Turn) {
 fn start(turn: &mut Turn, raise: Raise) {
     // The plan may have changed while it was recorded.
     let beyond = present(turn).is_none_or(|stage| raise.to > stage.weight);
-    if beyond || obstacles::all(turn).next().is_some() {
+    if beyond || obstacles::all(turn).next().is_some() || capacity::against_raising(turn, raise.to).is_some()
+    {
         turn.state.raise = None;
         turn.record();
         return;
@@ -63,6 +65,7 @@ fn begin(turn: &mut Turn) {
         if obstacles::all(turn).next().is_some()
             || next > turn.plan.furthest()
             || !commands::is_approved(turn, next)
+            || step_to(turn, next).is_some_and(|to| capacity::against_raising(turn, to).is_some())
         {
             return;
         }
@@ -74,15 +77,25 @@ fn begin(turn: &mut Turn) {
     if from >= goal || obstacles::all(turn).next().is_some() {
         return;
     }
-    let mut to = goal;
-    if let Some(ramp) = ramp {
-        if !turn.is_due(turn.state.last_step, ramp.every) {
-            return;
-        }
-        to = from.plus(ramp.step).min(goal);
+    if let Some(ramp) = ramp
+        && !turn.is_due(turn.state.last_step, ramp.every)
+    {
+        return;
+    }
+    let to = ramp.map_or(goal, |ramp| from.plus(ramp.step).min(goal));
+    if capacity::against_raising(turn, to).is_some() {
+        return;
     }
     turn.state.raise = Some(Raise { from, to, at: turn.now });
     turn.record();
+}
+
+/// The first step from the present weight on the way to a stage's; `None` if it stands there.
+pub fn step_to(turn: &Turn, stage: usize) -> Option<Weight> {
+    let stage = turn.plan.stages.get(stage)?;
+    let from = turn.intended();
+    let to = stage.ramp.map_or(stage.weight, |ramp| from.plus(ramp.step).min(stage.weight));
+    (to > from).then_some(to)
 }
 
 fn present<'a>(turn: &Turn<'a>) -> Option<&'a Stage> {

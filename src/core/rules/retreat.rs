@@ -1,16 +1,14 @@
-//! R2, R7: the brake. A guard at its rollback level walks the weight back, step by step.
-//!
-//! Until the rule that asks what the receiver can carry (R3) exists, a step is `maxStep` every
-//! `every`.
+//! R2, R3, R7: the brake. A guard at its rollback level walks the weight back, step by step, as far as
+//! legacy can carry it.
 
 use std::time::Duration;
 
 use crate::guard::Level;
 use crate::plan::{Plan, RollbackTo};
 use crate::reason::Reason;
-use crate::rules::commands;
+use crate::rules::{capacity, commands};
 use crate::state::{GuardKey, Retreat, State};
-use crate::turn::{Turn, above};
+use crate::turn::{SAME, Turn, above};
 use crate::weight::Weight;
 
 /// How long a retreat counts for the next one's cooldown, and the longest cooldown.
@@ -160,8 +158,8 @@ fn measured_in(plan: &Plan, key: &GuardKey) -> Duration {
 /// One step of the retreat, with the cooldown that runs from it.
 fn step(turn: &mut Turn, target: Weight) {
     let (every, now) = (turn.plan.rollback.every, turn.now);
-    let room = turn.plan.rollback.max_step.minus(fallen(turn, every));
-    if room > Weight::ZERO {
+    let room = capacity::fits(turn, fallen(turn, every));
+    if room > SAME {
         // A person may have lowered the weight below the target meanwhile.
         let to = turn.intended().minus(room).max(target).min(turn.intended());
         turn.move_to(to, Reason::GuardRollback);
@@ -169,8 +167,8 @@ fn step(turn: &mut Turn, target: Weight) {
         if let Some(retreat) = turn.state.retreat.as_mut() {
             retreat.arrived = to <= target;
         }
+        turn.state.cooldown_until = Some(now + cooldown(turn.state.retreats.len()));
     }
-    turn.state.cooldown_until = Some(now + cooldown(turn.state.retreats.len()));
     turn.is_due(turn.state.last_step, every);
 }
 

@@ -1,10 +1,11 @@
 //! A person's wish to go back: the command `rollback`, or a lowered `targetStage`.
 //!
-//! Walks as a retreat does, without its cooldown. `paused` and `hold` stop the latter, not the
+//! Walks as a retreat does, as far as legacy can carry it (R3), without its cooldown. `paused` and `hold` stop the latter, not the
 //! former.
 
 use crate::reason::Reason;
-use crate::turn::Turn;
+use crate::rules::capacity;
+use crate::turn::{SAME, Turn};
 use crate::weight::Weight;
 
 /// Where a person wants the weight to go back to, and why; `None` if nowhere lower.
@@ -34,8 +35,12 @@ pub fn step(turn: &mut Turn) {
     if !turn.is_due(turn.state.last_step, turn.plan.rollback.every) {
         return;
     }
+    let step = capacity::fits(turn, Weight::ZERO);
     let from = turn.intended();
-    let to = from.minus(turn.plan.rollback.max_step).max(target);
+    let to = from.minus(step).max(target);
+    if from.minus(to) <= SAME && to > target {
+        return;
+    }
     turn.move_to(to, reason);
     turn.fall_back_to_stage();
     turn.tell(reason, format!("walking back from {from} % to {to} %, towards {target} %"));

@@ -1,0 +1,111 @@
+//! What a plan says of capacity: what each side can carry, who asks for it, and how much of it must stay
+//! free (DESIGN section 5). Requests per second throughout; shares from 0 to 1.
+
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// What a plan says of capacity. What it leaves out is not asked for, and status says so.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Capacity {
+    /// Where demand is read.
+    pub demand: Option<Demand>,
+    /// The legacy side.
+    pub legacy: Option<Legacy>,
+    /// The Kubernetes side.
+    pub kubernetes: Option<Kubernetes>,
+    /// What each side must be able to take over from the other.
+    pub takeover: Takeover,
+}
+
+/// Who asks for how much.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Demand {
+    /// Where it is read.
+    pub from: Source,
+    /// Kubernetes must be able to carry so many times what it is given; 1 or more.
+    pub surge_factor: f64,
+    /// How far back the highest demand counts; 1 h to 31 days.
+    pub peak_window: Duration,
+}
+
+/// Where a figure comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Source {
+    /// The load balancers of a route (its place in [`crate::plan::Plan::routes`]): their counters, or
+    /// their servers that are up.
+    Route(usize),
+    /// Somebody wrote it down.
+    Declared {
+        /// In requests per second.
+        requests_per_second: f64,
+        /// What was written down counts until then; `None` for ever.
+        until: Option<Time>,
+    },
+    /// The shell measures it and tells ([`crate::engine::Engine::measured`]).
+    Measured,
+}
+
+/// The legacy side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Legacy {
+    /// What it can carry, or where its servers that are up are counted.
+    pub capacity: Source,
+    /// What each server can carry; with [`Source::Route`].
+    pub requests_per_second_per_server: f64,
+    /// Connections that each server's pool holds, if known.
+    pub connections_per_server: Option<f64>,
+    /// The share of its capacity that must stay unused when it receives.
+    pub headroom: f64,
+}
+
+/// The Kubernetes side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kubernetes {
+    /// What serves the requests. Several carry the sum.
+    pub workloads: Vec<Workload>,
+    /// The share of its capacity that must stay unused when it receives.
+    pub headroom: f64,
+}
+
+/// Something that runs pods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// Unique within the plan.
+    pub name: String,
+    /// What each pod can carry, once it is warm.
+    pub requests_per_second_per_pod: f64,
+    /// Connections that each pod's pool holds, if known.
+    pub connections_per_pod: Option<f64>,
+    /// How long a pod is ready before it counts.
+    pub warm_up: Duration,
+    /// The most pods that are asked for.
+    pub max_replicas: u32,
+}
+
+/// What each side must be able to take over from the other, as shares of the other's traffic at the peak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Takeover {
+    /// By legacy, until the seal.
+    pub legacy: f64,
+    /// By Kubernetes, from weight 50 on.
+    pub kubernetes: f64,
+}
+
+impl Default for Takeover {
+    /// Legacy all, Kubernetes half.
+    fn default() -> Self {
+        Self { legacy: 1.0, kubernetes: 0.5 }
+    }
+}
+
+/// Which figure the shell measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Figure {
+    /// Demand, with [`Source::Measured`].
+    Demand,
+    /// Legacy's capacity, with [`Source::Measured`].
+    LegacyCapacity,
+    /// Pods of a workload (its place in [`Kubernetes::workloads`]) that are ready and warm.
+    Pods(usize),
+}

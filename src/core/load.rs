@@ -1,0 +1,101 @@
+//! From the counters of load balancers to what each side is asked for and fails, per second.
+
+use std::time::Duration;
+
+use crate::route::{Counted, Reading};
+use crate::time::Time;
+
+/// Over less than this a count says little; the next reading is compared with the same one.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// Requests of one side, per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Flow {
+    /// All that reached it, retries included.
+    pub requests: f64,
+    /// Those that failed.
+    pub failed: f64,
+}
+
+/// What the sides are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Load {
+    /// Legacy.
+    pub legacy: Flow,
+    /// Kubernetes.
+    pub kubernetes: Flow,
+}
+
+impl Load {
+    /// All requests, per second.
+    pub fn demand(&self) -> f64 {
+        self.legacy.requests + self.kubernetes.requests
+    }
+
+    /// The share of the requests that fail, 0 to 1.
+    pub fn failing(&self) -> f64 {
+        let demand = self.demand();
+        if demand > 0.0 { ((self.legacy.failed + self.kubernetes.failed) / demand).min(1.0) } else { 0.0 }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let sum = |one: Flow, other: Flow| Flow {
+            requests: one.requests + other.requests,
+            failed: one.failed + other.failed,
+        };
+        Self { legacy: sum(self.legacy, other.legacy), kubernetes: sum(self.kubernetes, other.kubernetes) }
+    }
+}
+
+/// Turns the readings of one instance into its load.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Meter {
+    before: Option<(Time, u64, Counted)>,
+    load: Option<(Time, Load)>,
+}
+
+impl Meter {
+    /// Takes in a reading.
+    pub fn read(&mut self, reading: &Reading, now: Time) {
+        let Some(counted) = reading.counted else {
+            *self = Self::default();
+            return;
+        };
+        let Some((then, boot, before)) = self.before else {
+            self.before = Some((now, reading.boot, counted));
+            return;
+        };
+        let span = now.since(then);
+        if boot == reading.boot && span < SHORTEST {
+            return;
+        }
+        self.before = Some((now, reading.boot, counted));
+        // A process that was restarted, or whose counters were cleared, counts from zero again.
+        if boot == reading.boot
+            && let Some(load) = load(&before, &counted, span)
+        {
+            self.load = Some((now, load));
+        }
+    }
+
+    /// The newest load, and when it was measured.
+    pub fn load(&self) -> Option<(Time, Load)> {
+        self.load
+    }
+}
+
+fn load(before: &Counted, now: &Counted, span: Duration) -> Option<Load> {
+    let per_second = |before: u64, now: u64| Some(now.checked_sub(before)? as f64 / span.as_secs_f64());
+    let flow = |before: &crate::route::Requests, now: &crate::route::Requests| {
+        Some(Flow {
+            requests: per_second(before.all, now.all)?,
+            failed: per_second(before.failed, now.failed)?,
+        })
+    };
+    Some(Load {
+        legacy: flow(&before.legacy, &now.legacy)?,
+        kubernetes: flow(&before.kubernetes, &now.kubernetes)?,
+    })
+}

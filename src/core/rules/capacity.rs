@@ -1,0 +1,141 @@
+//! R1, R3, R9: what is known of capacity, what stands against a weight, and how far a step back fits.
+
+use std::time::Duration;
+
+use crate::capacity::{Figure, Source};
+use crate::spare::{self, Side, Spare};
+use crate::time::Time;
+use crate::turn::{ROUTE_STALE, SAME, Turn};
+use crate::weight::Weight;
+
+/// A figure that the shell measures is unknown when it is older: three samples of 15 s (R5).
+pub const MEASURED_STALE: Duration = Duration::from_secs(45);
+/// For a retreat what was last known counts for so long (R5).
+const REMEMBERED: Duration = Duration::from_mins(10);
+/// The largest step back while it is not known what legacy can carry (R5).
+pub const BLIND_STEP: Weight = Weight::from_hundredths(500);
+
+/// Something that is short.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shortage {
+    /// It is not known how much is asked for.
+    DemandUnknown,
+    /// It is not known what legacy can carry.
+    LegacyUnknown,
+    /// It is not known what Kubernetes can carry.
+    KubernetesUnknown,
+    /// Legacy could not take over what was promised.
+    Legacy {
+        /// What it would have to carry, in requests per second.
+        needs: f64,
+        /// What it can.
+        ready: f64,
+    },
+    /// Kubernetes could not carry its part with what must stay free.
+    Kubernetes {
+        /// What it would have to carry, in requests per second.
+        needs: f64,
+        /// What it can.
+        ready: f64,
+    },
+}
+
+/// What is known now, by data that is at most so old.
+fn known(turn: &Turn, route_stale: Duration, measured_stale: Duration) -> Spare {
+    let capacity = &turn.plan.capacity;
+    let figures = &turn.seen.figures;
+    let now = turn.now;
+    let load = figures.load.filter(|(at, _)| now.since(*at) <= route_stale).map(|(_, load)| load);
+    let demand = capacity.demand.and_then(|demand| match demand.from {
+        Source::Route(_) => load.map(|load| load.demand()),
+        Source::Declared { requests_per_second, until } => {
+            until.is_none_or(|until| now < until).then_some(requests_per_second)
+        }
+        Source::Measured => figures.measured(Figure::Demand, now, measured_stale),
+    });
+    let highest = capacity.demand.and_then(|demand| turn.state.peaks.highest(demand.peak_window, now));
+    let peak = demand.map(|now| highest.map_or(now, |peak| peak.requests_per_second.max(now)));
+    let legacy = capacity.legacy.and_then(|legacy| match legacy.capacity {
+        Source::Route(route) => {
+            let up = servers_up(turn, route, route_stale)?;
+            Some(f64::from(up) * legacy.requests_per_second_per_server)
+        }
+        Source::Declared { requests_per_second, until } => {
+            until.is_none_or(|until| now < until).then_some(requests_per_second)
+        }
+        Source::Measured => figures.measured(Figure::LegacyCapacity, now, measured_stale),
+    });
+    let kubernetes = capacity.kubernetes.as_ref().and_then(|side| {
+        side.workloads.iter().enumerate().try_fold(0.0, |sum, (place, workload)| {
+            let pods = figures.measured(Figure::Pods(place), now, measured_stale)?;
+            Some(sum + pods * workload.requests_per_second_per_pod)
+        })
+    });
+    Spare {
+        demand,
+        peak,
+        legacy: Side { ready: legacy, load: load.map(|load| load.legacy.requests) },
+        kubernetes: Side { ready: kubernetes, load: load.map(|load| load.kubernetes.requests) },
+    }
+}
+
+/// What is known now by fresh data.
+pub fn spare(turn: &Turn) -> Spare {
+    known(turn, ROUTE_STALE, MEASURED_STALE)
+}
+
+/// Legacy servers that every load balancer of a route sees up.
+fn servers_up(turn: &Turn, route: usize, stale: Duration) -> Option<u32> {
+    let young = |at: Time| turn.now.since(at) <= stale;
+    let readings = turn.plan.instances_of(route).filter_map(|instance| {
+        turn.seen.instances.get(instance)?.reading.as_ref().filter(|(at, _)| young(*at))
+    });
+    readings.map(|(_, reading)| reading.legacy_up).min()
+}
+
+/// What stands against staying at `weight` (R9).
+pub fn against_staying(turn: &Turn, weight: Weight) -> Option<Shortage> {
+    let capacity = &turn.plan.capacity;
+    capacity.legacy?;
+    let spare = spare(turn);
+    let Some(peak) = spare.peak else { return Some(Shortage::DemandUnknown) };
+    let Some(ready) = spare.legacy.ready else { return Some(Shortage::LegacyUnknown) };
+    let needs = spare::legacy_needs(weight, peak, capacity.takeover);
+    (ready < needs).then_some(Shortage::Legacy { needs, ready })
+}
+
+/// What stands against a raise to `weight` (R1).
+pub fn against_raising(turn: &Turn, weight: Weight) -> Option<Shortage> {
+    if let Some(shortage) = against_staying(turn, weight) {
+        return Some(shortage);
+    }
+    let capacity = &turn.plan.capacity;
+    let side = capacity.kubernetes.as_ref()?;
+    let spare = spare(turn);
+    let Some(peak) = spare.peak else { return Some(Shortage::DemandUnknown) };
+    let Some(ready) = spare.kubernetes.ready else { return Some(Shortage::KubernetesUnknown) };
+    let surge = capacity.demand.map_or(1.0, |demand| demand.surge_factor);
+    let needs = spare::kubernetes_needs(weight, peak, side, surge, capacity.takeover);
+    (ready < needs).then_some(Shortage::Kubernetes { needs, ready })
+}
+
+/// How far the weight may fall in one step now, of which it has `fallen` so far already (R3): as far as
+/// legacy has room, and its pools fill gently; 5 points while that is not known.
+pub fn fits(turn: &Turn, fallen: Weight) -> Weight {
+    let most = turn.plan.rollback.max_step.minus(fallen);
+    let spare = known(turn, REMEMBERED, REMEMBERED);
+    let Some(room) = spare.room(turn.intended()) else { return most.min(BLIND_STEP.minus(fallen)) };
+    let legacy = turn.plan.capacity.legacy;
+    let each = legacy.and_then(|legacy| {
+        let each = legacy.connections_per_server? / legacy.requests_per_second_per_server;
+        each.is_finite().then_some(each)
+    });
+    let slowest = turn.plan.databases.iter().filter_map(|database| database.connection_rate_capacity);
+    let burst = slowest.reduce(f64::min).zip(each).and_then(|(capacity, each)| spare.burst(capacity, each));
+    most.min(room).min(burst.map_or(most, |burst| burst.minus(fallen)))
+}
+
+/// Whether nothing fits any more: less than a load balancer can tell.
+pub fn is_full(turn: &Turn) -> bool {
+    fits(turn, Weight::ZERO) <= SAME
+}
