@@ -3,6 +3,7 @@
 use crossfade_core::capacity::{Figure, Source};
 use crossfade_core::guard::Level;
 use crossfade_core::load::{Flow, Load};
+use crossfade_core::peaks::Peak;
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, Phase};
 use crossfade_core::state::ByHand;
@@ -93,6 +94,16 @@ fn a_step_is_five_points_at_most_while_it_is_not_known_what_legacy_can_carry() {
         case.plan.rollback.max_step = percent(2);
     });
     assert_eq!(falls_to(smaller), "48");
+}
+
+#[test]
+fn the_peak_stands_for_a_demand_that_is_not_known() {
+    let restarted = standing_at(50).but(|case| {
+        case.plan.capacity = capacity(Source::Route(0), declared(8_000.0));
+        case.plan.rollback.max_step = percent(100);
+        case.state.peaks.0.push_back(Peak { at: ago(minutes(5)), requests_per_second: 10_000.0 });
+    });
+    assert_eq!(falls_to(restarted), "24");
 }
 
 #[test]

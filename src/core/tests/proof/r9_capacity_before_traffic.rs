@@ -109,6 +109,10 @@ fn what_is_unknown_is_never_enough() {
     let no_demand = ready(1e9).but(|case| case.plan.capacity = capacity(Source::Measured, declared(1e9)));
     assert!(!rises(&no_demand));
     assert!(first(&no_demand).unwrap().1.starts_with("it is not known how much is asked for"));
+    let a_peak = no_demand.but(|case| {
+        case.state.peaks.0.push_back(crossfade_core::peaks::Peak { at: NOW, requests_per_second: 1.0 });
+    });
+    assert!(!rises(&a_peak), "what is asked for now may be more");
     let no_legacy = ready(1e9).but(|case| case.plan.capacity = capacity(declared(1.0), Source::Measured));
     assert!(!rises(&no_legacy));
     assert!(first(&no_legacy).unwrap().1.starts_with("it is not known what legacy can carry"));
