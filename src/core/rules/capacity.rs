@@ -54,7 +54,7 @@ fn known(turn: &Turn, route_stale: Duration, measured_stale: Duration) -> Spare 
         Source::Measured => figures.measured(Figure::Demand, now, measured_stale),
     });
     let highest = capacity.demand.and_then(|demand| turn.state.peaks.highest(demand.peak_window, now));
-    let peak = demand.map(|now| highest.map_or(now, |peak| peak.requests_per_second.max(now)));
+    let peak = [demand, highest.map(|peak| peak.requests_per_second)].into_iter().flatten().reduce(f64::max);
     let legacy = capacity.legacy.and_then(|legacy| match legacy.capacity {
         Source::Route(route) => {
             let up = servers_up(turn, route, route_stale)?;
@@ -98,7 +98,9 @@ pub fn against_staying(turn: &Turn, weight: Weight) -> Option<Shortage> {
     let capacity = &turn.plan.capacity;
     capacity.legacy?;
     let spare = spare(turn);
-    let Some(peak) = spare.peak else { return Some(Shortage::DemandUnknown) };
+    let Some(peak) = spare.peak.filter(|_| spare.demand.is_some()) else {
+        return Some(Shortage::DemandUnknown);
+    };
     let Some(ready) = spare.legacy.ready else { return Some(Shortage::LegacyUnknown) };
     let needs = spare::legacy_needs(weight, peak, capacity.takeover);
     (ready < needs).then_some(Shortage::Legacy { needs, ready })

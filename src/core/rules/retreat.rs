@@ -155,13 +155,13 @@ fn measured_in(plan: &Plan, key: &GuardKey) -> Duration {
     plan.rollback.every.max(within.max().unwrap_or_default() + database.every)
 }
 
-/// One step of the retreat, with the cooldown that runs from it.
+/// One step of the retreat as far as it fits, with the cooldown that runs from it.
 fn step(turn: &mut Turn, target: Weight) {
     let (every, now) = (turn.plan.rollback.every, turn.now);
-    let room = capacity::fits(turn, fallen(turn, every));
-    if room > SAME {
-        // A person may have lowered the weight below the target meanwhile.
-        let to = turn.intended().minus(room).max(target).min(turn.intended());
+    let fits = capacity::fits(turn, fallen(turn, every));
+    // A person may have lowered the weight below the target meanwhile.
+    if fits > SAME || turn.intended() <= target {
+        let to = turn.intended().minus(fits).max(target).min(turn.intended());
         turn.move_to(to, Reason::GuardRollback);
         turn.fall_back_to_stage();
         if let Some(retreat) = turn.state.retreat.as_mut() {
