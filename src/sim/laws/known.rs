@@ -31,8 +31,22 @@ struct Second {
     at: Time,
     /// Requests per second, retries included: the least and the most mean of a second that ended in it.
     demand: [f64; 2],
+    /// Requests per second that reached legacy, at the most.
+    load: f64,
     /// Legacy servers that were up, at the least and at the most.
     up: [u32; 2],
+}
+
+impl Second {
+    /// Both together.
+    fn and(self, other: Self) -> Self {
+        Self {
+            at: other.at,
+            demand: [self.demand[0].min(other.demand[0]), self.demand[1].max(other.demand[1])],
+            load: self.load.max(other.load),
+            up: [self.up[0].min(other.up[0]), self.up[1].max(other.up[1])],
+        }
+    }
 }
 
 /// What can be known of one service.
@@ -54,6 +68,8 @@ pub struct Known {
 pub struct Figures {
     pub demand: [f64; 2],
     pub legacy: [f64; 2],
+    /// What legacy was asked for at the most, where that is counted.
+    pub load: f64,
 }
 
 impl Figures {
@@ -64,7 +80,8 @@ impl Figures {
 
     /// Whether legacy has room for more than it has at `weight`, by the unkindest of what was known.
     pub fn has_room(&self, weight: Weight) -> bool {
-        (1.0 - share(weight) + OFF) * self.demand[1] < FULL * self.legacy[0]
+        let load = self.load.max((1.0 - share(weight)) * self.demand[1]);
+        load + OFF * self.demand[1] < FULL * self.legacy[0]
     }
 
     /// Whether legacy is full at `weight`, by the unkindest of what was known.
@@ -83,30 +100,35 @@ impl Known {
         if service.balancers.iter().any(|balancer| balancer.hands(now) != Hands::Well) {
             self.unwell = Some(now);
         }
-        let up = service.sides[0].ready();
         self.steps.push_back(service.flow.load[0] + service.flow.load[1]);
         if step * u32::try_from(self.steps.len()).unwrap_or(u32::MAX) > SECOND {
             self.steps.pop_front();
         }
-        let demand = self.steps.iter().sum::<f64>() / self.steps.len() as f64;
         let began = self.seconds.back().map_or(Time::default(), |second| second.at);
-        let present = self.present.get_or_insert(Second { at: now, demand: [demand; 2], up: [up; 2] });
-        let spread = |[least, most]: [f64; 2], value: f64| [least.min(value), most.max(value)];
-        *present = Second {
-            at: now,
-            demand: spread(present.demand, demand),
-            up: [present.up[0].min(up), present.up[1].max(up)],
-        };
+        let step = self.second(service, now, false);
+        let present = self.present.map_or(step, |present| present.and(step));
+        self.present = Some(present);
         if now.since(began) < SECOND {
             return;
         }
-        self.seconds.extend(self.present.take());
+        self.seconds.push_back(present);
+        self.present = None;
         if self.seconds.len() > REMEMBERED {
             self.seconds.pop_front();
         }
         let stands = Weight::from_percent(100.0 * service.share());
-        let figures = self.figures(plan, now, AGE);
+        let figures = self.figures(plan, None, now, AGE);
         self.room.is(figures.is_none_or(|figures| figures.has_room(stands)), now);
+    }
+
+    /// The second that ends now; in the middle of a step its traffic is not among `steps` yet.
+    fn second(&self, service: &Service, now: Time, within: bool) -> Second {
+        let up = service.sides[0].ready();
+        let flow = within.then(|| service.flow.load[0] + service.flow.load[1]);
+        let last = self.steps.iter().skip(usize::from(within && self.steps.len() > 1));
+        let (sum, count) = last.chain(&flow).fold((0.0, 0.0), |(sum, count), load| (sum + load, count + 1.0));
+        let load = service.flow.load[0];
+        Second { at: now, demand: [sum / f64::max(count, 1.0); 2], load, up: [up; 2] }
     }
 
     /// Since when legacy has had room.
@@ -121,16 +143,24 @@ impl Known {
 
     /// What a replica knows at the kindest that has been awake and in charge since `since`; `None` if the
     /// plan does not say where to look.
-    pub fn at_the_kindest(&self, plan: &Plan, since: Time, now: Time) -> Option<Figures> {
+    pub fn at_the_kindest(&self, plan: &Plan, service: &Service, since: Time, now: Time) -> Option<Figures> {
         let young = now.since(since) < AGE + STALE || !self.is_well(now);
-        self.figures(plan, now, if young { Duration::MAX } else { AGE })
+        let present = self.second(service, now, true);
+        let mut figures = self.figures(plan, Some(present), now, if young { Duration::MAX } else { AGE })?;
+        if matches!(plan.capacity.demand?.from, Source::Route(_)) && !self.is_well(now) {
+            // An answer that comes a second and a half late says how it was when it was asked for: over a
+            // second it may hide more than half of what came.
+            figures.demand = [figures.demand[0] * 0.4, figures.demand[1] * 2.5];
+            figures.load *= 2.5;
+        }
+        Some(figures)
     }
 
-    fn figures(&self, plan: &Plan, now: Time, age: Duration) -> Option<Figures> {
+    fn figures(&self, plan: &Plan, present: Option<Second>, now: Time, age: Duration) -> Option<Figures> {
         let (demand, legacy) = (plan.capacity.demand?, plan.capacity.legacy?);
         let young = || {
             let past = self.seconds.iter().rev().take_while(|second| now.since(second.at) <= age);
-            self.present.iter().chain(past)
+            present.iter().chain(&self.present).chain(past)
         };
         let demand = match demand.from {
             Source::Declared { requests_per_second, .. } => [requests_per_second; 2],
@@ -143,7 +173,8 @@ impl Known {
                 .map(|up| up * legacy.requests_per_second_per_server),
             Source::Measured => return None,
         };
-        Some(Figures { demand, legacy })
+        let load = young().map(|second| second.load).fold(0.0, f64::max);
+        Some(Figures { demand, legacy, load })
     }
 }
 

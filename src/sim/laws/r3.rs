@@ -89,7 +89,8 @@ fn figures(case: &Case<'_>) -> Option<Figures> {
     let replica = case.truth.replicas.get(case.decided.replica)?;
     let charge = replica.charge.get(case.decided.service)?.since();
     let since = replica.awake.since().max(charge).unwrap_or(case.decided.now);
-    truth.known.at_the_kindest(case.plan(), since, case.decided.now)
+    let service = case.decided.services.get(case.decided.service)?;
+    truth.known.at_the_kindest(case.plan(), service, since, case.decided.now)
 }
 
 /// Whether it may know nothing of what legacy can carry.
@@ -136,7 +137,13 @@ pub fn says_that_it_is_full(truth: &Truth, world: &World, found: &mut Found<'_>)
             let last = state.last_step.unwrap_or_default();
             let clock = process.clock(now);
             let walks = state.retreat.as_ref().is_some_and(|retreat| !retreat.arrived);
-            let Some(figures) = service.known.at_the_kindest(&object.plan, since, now) else { continue };
+            let Some(figures) =
+                world.services.get(index).and_then(|now_served| {
+                    service.known.at_the_kindest(&object.plan, now_served, since, now)
+                })
+            else {
+                continue;
+            };
             let intended = state.intended.unwrap_or_default();
             if !walks || clock.since(last) < SAYS || !figures.is_full(intended) || intended <= SAME {
                 continue;
