@@ -2,10 +2,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::check;
+use crate::capacity::Capacity;
 use crate::defaults;
 use crate::guard::{Condition, Guard, Signal, Test};
 use crate::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
 use crate::weight::Weight;
+
+mod capacity;
 
 fn stage(name: &str, percent: f64) -> Stage {
     let weight = Weight::from_percent(percent);
@@ -20,12 +23,18 @@ fn plan() -> Plan {
         approvals: ["half/0123".into()].into(),
         stages: vec![stage("canary", 1.0), stage("half", 50.0)],
         routes: vec![Route { name: "edge".into(), instances: vec!["a".into(), "b".into()] }],
-        databases: vec![Database { name: "accounts".into(), every, guards: defaults::guards() }],
+        databases: vec![Database {
+            name: "accounts".into(),
+            every,
+            guards: defaults::guards(),
+            connection_rate_capacity: None,
+        }],
         rollback: Rollback {
             to: RollbackTo::Previous,
             max_step: Weight::FULL,
             every: Duration::from_secs(5),
         },
+        capacity: Capacity::default(),
     }
 }
 
