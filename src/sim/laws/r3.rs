@@ -51,6 +51,8 @@ fn burst(case: &Case<'_>, figures: &Figures) -> Option<f64> {
     let plan = case.plan();
     let legacy = plan.capacity.legacy?;
     let each = legacy.connections_per_server? / legacy.requests_per_second_per_server;
+    // Of a pool that is declared as a whole nobody knows its servers.
+    let each = Some(each).filter(|each| each.is_finite())?;
     let proven = plan.databases.iter().filter_map(|database| database.connection_rate_capacity);
     Some(BURST * proven.reduce(f64::min)? / (figures.demand[0] * each).max(f64::MIN_POSITIVE))
 }

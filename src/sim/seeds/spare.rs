@@ -36,9 +36,9 @@ pub fn capacity(random: &mut Rng, setup: &ServiceSetup, begins: Time) -> Capacit
         peak_window: Duration::from_hours(*pick(random, &[1, 168, 168])),
     };
     Capacity {
+        demand: Some(demand),
         // Without it nothing is known of what would fit.
-        demand: (!one_in(random, 12)).then_some(demand),
-        legacy: Some(legacy(random, setup, begins)),
+        legacy: (!one_in(random, 12)).then(|| legacy(random, setup, begins)),
         kubernetes: None,
         takeover: Takeover { legacy: *pick(random, &[0.0, 0.0, 0.5, 1.0]), kubernetes: 0.5 },
     }
@@ -54,7 +54,7 @@ fn legacy(random: &mut Rng, setup: &ServiceSetup, begins: Time) -> Legacy {
         } else {
             Source::Declared { requests_per_second: all.round(), until: expiry(random, begins) }
         },
-        requests_per_second_per_server: each,
+        requests_per_second_per_server: if counts { each } else { 0.0 },
         connections_per_server: pools(random, setup),
         headroom: 0.2,
     }
