@@ -53,10 +53,9 @@ pub fn begin_outright(turn: &mut Turn, why: &str) {
         }
         Some((true, Weight::ZERO)) => {}
         Some(_) => {
-            let retreat = turn.state.retreat.as_mut();
-            retreat.into_iter().for_each(|retreat| {
+            if let Some(retreat) = turn.state.retreat.as_mut() {
                 (retreat.guard, retreat.target, retreat.arrived) = (None, Weight::ZERO, false);
-            });
+            }
             turn.record();
             turn.tell(Reason::KubernetesFailing, format!("the retreat goes on to 0 %: {why}"));
         }
