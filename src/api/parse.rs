@@ -1,6 +1,8 @@
 //! From a raw spec to the plan that the core knows and the connections that the shell opens, or to
 //! everything that is wrong with it. `crossfade check` and the operator use the same function.
 
+mod capacity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -47,6 +49,7 @@ impl Parsed {
             .map(|tls| tls.secret.as_str())
             .chain(databases.clone().map(|mysql| mysql.credentials_secret.as_str()))
             .chain(databases.filter_map(|mysql| mysql.tls.as_ref()).map(|tls| tls.ca_secret.as_str()))
+            .chain(self.spec.measured().into_iter().flat_map(|measured| measured.prometheus.secrets()))
             .collect()
     }
 }
@@ -122,6 +125,7 @@ fn convert(spec: MigrationPlanSpec) -> (Parsed, Vec<Problem>) {
             max_step: reader.weight("spec.rollback.maxStep", spec.rollback.max_step),
             every: reader.duration("spec.rollback.every", &spec.rollback.every),
         },
+        capacity: reader.capacity(&spec),
     };
     reader.addresses(&spec);
     // Where a duration could not be read, what the core says of its stand-in says nothing.
@@ -204,7 +208,12 @@ impl Reader {
             })
             .map(|guard| slowed(guard, &given, every))
             .collect();
-        Database { name: database.name.clone(), every, guards }
+        Database {
+            name: database.name.clone(),
+            every,
+            guards,
+            connection_rate_capacity: database.connection_rate_capacity,
+        }
     }
 
     /// The user's thresholds replace the default ones of the signal whole.

@@ -2,11 +2,13 @@
 //! `State -> status -> State` is the identity, to the millisecond.
 
 use super::status::{
-    AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, LONGEST_MESSAGE, MigrationPlanStatus,
-    MoveStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
+    AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, HaltStatus, LONGEST_MESSAGE,
+    MigrationPlanStatus, MoveStatus, PeakStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus,
+    TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::Level;
+use crate::core::peaks::PARTS;
 use crate::core::plan::Plan;
 use crate::core::state::State;
 use crate::core::time::Time;
@@ -58,6 +60,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         joined,
         commands,
         history,
+        peaks,
         volatile: _, // it ends with the process
     } = state;
     let time = |time: Time| wall::write(time, offset);
@@ -132,4 +135,12 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         to: step.to.percent(),
         reason: step.reason.name().into(),
     });
+    if !peaks.0.is_empty() {
+        let demand = status.demand.get_or_insert_with(DemandStatus::default);
+        // One more than the parts: the oldest and the newest share one.
+        demand.window = newest(&peaks.0, PARTS as usize + 1, |peak| PeakStatus {
+            at: time(peak.at),
+            requests_per_second: peak.requests_per_second,
+        });
+    }
 }

@@ -1,5 +1,7 @@
 //! The whole status from what is known. Pure: the shell only sends it.
 
+mod capacity;
+
 use serde_json::Value;
 
 use super::remember::{cut, level, remember};
@@ -75,6 +77,8 @@ pub fn render(input: &StatusInput) -> Value {
         }
         status.phase = Some(report.phase.name().into());
         status.blocked_by = blocked_by(report, &time);
+        status.legacy = capacity::legacy(engine);
+        status.demand = capacity::demand(engine, status.demand.take(), &time);
         status.routes = routes(engine, &time);
         status.databases = databases(engine, &time);
         status.approval_token = Some(report.approval_token.clone()).filter(|token| !token.is_empty());
@@ -204,6 +208,7 @@ fn summary(engine: &Engine) -> Summary {
     Summary {
         guard,
         connections_per_second: nearest_rate(engine).map(f64::round),
+        legacy_free: capacity::free(engine.report.capacity.spare.legacy),
         why: engine.report.blocked_by.first().map(|blocker| cut(&blocker.message)),
     }
 }

@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use super::Problem;
 use super::status::{
-    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, MoveStatus, PutBackStatus,
-    RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
+    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, MoveStatus, PeakStatus,
+    PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
+use crate::core::peaks::{Peak, Peaks};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State};
@@ -67,6 +68,7 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
         joined: reader.list::<String>("joined").into_iter().map(|(_, name)| name).collect(),
         commands: reader.commands(),
         history: reader.history().into(),
+        peaks: reader.peaks(),
         ..State::default()
     };
     reader.stage(&mut state, plan);
@@ -241,6 +243,31 @@ impl Reader<'_> {
             }
         }
         commands
+    }
+
+    /// The window of the demand; what else stands there is measured anew.
+    fn peaks(&mut self) -> Peaks {
+        let demand = self.status.get("demand").unwrap_or(&Value::Null);
+        if !demand.is_null() && !demand.is_object() {
+            self.report("demand", "is no object");
+        }
+        let stored = match demand.get("window") {
+            Some(window) => self.parse::<Vec<Value>>("demand.window", window).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let mut peaks = Peaks::default();
+        for (n, item) in stored.iter().enumerate() {
+            let path = format!("demand.window[{n}]");
+            let Some(PeakStatus { at, requests_per_second }) = self.parse(&path, item) else { continue };
+            if requests_per_second < 0.0 {
+                self.report(&path, "is of a negative demand");
+                continue;
+            }
+            if let Some(at) = self.time(&path, &at) {
+                peaks.0.push_back(Peak { at, requests_per_second });
+            }
+        }
+        peaks
     }
 
     fn history(&mut self) -> Vec<Move> {

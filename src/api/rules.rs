@@ -229,6 +229,87 @@ laws! {
         "this signal is a percentage, and never lies above 100",
         "give a value below 100"
     );
+    /// Demand is counted on a route.
+    DEMAND_IS_A_ROUTE = core(
+        "!has(self.demand) || !has(self.demand.route) || self.routes.exists(r, r.name == self.demand.route)",
+        "demand.route names no route",
+        "name one of spec.routes, whose load balancers count the requests"
+    );
+    /// Room is known only with demand.
+    LEGACY_NEEDS_DEMAND = core(
+        "!has(self.legacy) || has(self.demand)",
+        "how much room legacy has is known only with how much is asked for, and demand is missing",
+        "name the route whose load balancers count the requests, as in demand: {route: edge}"
+    );
+    /// One way to say what legacy can carry.
+    ONE_CAPACITY = new(
+        "[has(self.requestsPerSecondPerServer), has(self.requestsPerSecond), has(self.prometheus)]\
+         .filter(given, given).size() == 1",
+        "exactly one of requestsPerSecondPerServer, requestsPerSecond and prometheus is needed",
+        "keep the one that is known, for example requestsPerSecondPerServer: 300"
+    );
+    /// Servers are counted, or nothing is said of one.
+    POOLS_OF_SERVERS = new(
+        "!has(self.connectionsPerServer) || has(self.requestsPerSecondPerServer)",
+        "connectionsPerServer says something of each server, but what each can carry is missing",
+        "add requestsPerSecondPerServer, or remove connectionsPerServer"
+    );
+    /// What somebody measured has a date.
+    DECLARED_AS_OF = new(
+        "has(self.requestsPerSecond) == has(self.asOf)",
+        "requestsPerSecond and asOf go together: what was measured once counts for 30 days",
+        "write when it was measured, as in asOf: \"2026-11-01T09:00:00Z\""
+    );
+    /// One way to say how much is asked for.
+    ONE_DEMAND = new(
+        "[has(self.route), has(self.requestsPerSecond), has(self.prometheus)].filter(given, given).size() == 1",
+        "exactly one of route, requestsPerSecond and prometheus is needed",
+        "name the route whose load balancers count the requests, as in route: edge"
+    );
+    /// A surge is more than nothing.
+    SURGE = core(
+        "double(self) >= 1.0",
+        "surgeFactor must be 1 or more, or a side could not carry what it is given",
+        "write for example \"1.5\""
+    );
+    /// Bounds of the window of the peak.
+    PEAK_WINDOW = core(
+        "duration(self) >= duration('1h') && duration(self) <= duration('744h')",
+        "peakWindow must be 1h to 744h (31 days)",
+        "write for example 168h, which holds each day of the week"
+    );
+    /// Bounds of a query's period.
+    QUERY_PERIOD = new(
+        "duration(self) >= duration('5s') && duration(self) <= duration('60s')",
+        "a query's period must be 5s to 60s",
+        "write for example every: 15s"
+    );
+    /// Plain HTTP beyond loopback must be asked for.
+    PLAIN_HTTP_REFUSED = new(
+        "(has(self.insecure) && self.insecure) || self.url.startsWith('https://') || self.url.startsWith('http://[::1]') \
+         || self.url.matches('^http://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+)(:|/|$)')",
+        "over plain http:// beyond loopback whoever is on the way can answer",
+        "use https://, or write insecure: true if the network is trusted"
+    );
+    /// A token is not sent in the clear.
+    TOKEN_NEEDS_HTTPS = new(
+        "!has(self.tokenSecret) || self.url.startsWith('https://') || self.url.startsWith('http://[::1]') \
+         || self.url.matches('^http://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+)(:|/|$)')",
+        "over plain http:// beyond loopback everybody on the way could read the token",
+        "use https://, or remove tokenSecret"
+    );
+    /// An authority signs something.
+    CA_NEEDS_HTTPS = new(
+        "!has(self.caSecret) || self.url.startsWith('https://')",
+        "caSecret says who signs a certificate, and http:// has none",
+        "use https://, or remove caSecret"
+    );
+    /// The client knows the way below the address.
+    NO_API_PATH = new(
+        "!self.url.matches('/api/v1/*$')",
+        "the address goes into the API of Prometheus",
+        "leave out /api/v1"
+    );
     /// One kind of rising threshold.
     ONE_RISE = new(
         "has(self.above) != has(self.aboveBaseline)",

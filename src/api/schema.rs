@@ -137,6 +137,12 @@ impl Shape {
                 let remedy = pattern_remedy(pattern).unwrap_or_else(|| self.described(error, None));
                 (format!("{shown} {}", pattern_reason(pattern)), remedy)
             }
+            Kind::ExclusiveMinimum { limit } => {
+                (format!("{shown} is too small"), format!("write more than {limit}"))
+            }
+            Kind::Format { format } if format == "date-time" => {
+                (format!("{shown} is no time"), "write for example 2026-11-01T09:00:00Z".into())
+            }
             Kind::Minimum { limit } => (format!("{shown} is too small"), format!("write at least {limit}")),
             Kind::Maximum { limit } => (format!("{shown} is too large"), format!("write at most {limit}")),
             Kind::MultipleOf { multiple_of } => {
@@ -220,6 +226,7 @@ fn pattern_reason(pattern: &str) -> &'static str {
         shape::HAPROXY_NAME | shape::HAPROXY_GLOB => "is no name that HAProxy allows",
         shape::APPROVAL => "is no approval",
         shape::FACTOR => "is no factor",
+        shape::URL => "is no address of a Prometheus",
         _ => "is not of the form that is wanted",
     }
 }
@@ -236,6 +243,9 @@ fn pattern_remedy(pattern: &str) -> Option<String> {
         shape::HAPROXY_GLOB => "use letters, digits and _ . : -, * for any characters and ? for one".into(),
         shape::APPROVAL => "write <stage>, or <stage>/<token> with the token of status.approvalToken".into(),
         shape::FACTOR => "write a number with at most two decimals as text, for example \"1.5\"".into(),
+        shape::URL => {
+            "write https://host:port with the path under which it serves, without user name and query".into()
+        }
         _ => return None,
     })
 }

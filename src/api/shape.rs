@@ -20,6 +20,8 @@ pub const HAPROXY_NAME: &str = "^[A-Za-z0-9_.:-]+$";
 pub const HAPROXY_GLOB: &str = "^[A-Za-z0-9_.:*?-]+$";
 /// A stage, or a stage with its approval token.
 pub const APPROVAL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(/[0-9a-f]{16})?$";
+/// Where a Prometheus is: no user name, query or fragment.
+pub const URL: &str = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s?#@]*)?$";
 /// A factor with at most two decimals.
 pub const FACTOR: &str = r"^[0-9]{1,3}(\.[0-9]{1,2})?$";
 
@@ -66,6 +68,29 @@ pub fn step(_: &mut SchemaGenerator) -> Schema {
 
 pub fn level(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "number", "minimum": 0, "maximum": 10_000_000})
+}
+
+/// So many of something per second: more than nothing.
+pub fn amount(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "number", "minimum": 0, "exclusiveMinimum": true, "maximum": 10_000_000})
+}
+
+/// A share of a side that stays unused.
+pub fn headroom(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "number", "minimum": 0, "maximum": 90})
+}
+
+/// A moment (RFC 3339).
+pub fn moment(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "date-time", "maxLength": 40})
+}
+
+pub fn url(_: &mut SchemaGenerator) -> Schema {
+    text(URL, 253)
+}
+
+pub fn query(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "minLength": 1, "maxLength": 1024})
 }
 
 pub fn approvals(_: &mut SchemaGenerator) -> Schema {

@@ -13,8 +13,8 @@ pub const FIGURES_EVERY: Duration = Duration::from_mins(5);
 /// Figures are written when one is off by more than this part.
 pub const OFF: f64 = 0.2;
 
-/// What changes from sample to sample, wherever it stands. `soaked` is the engine's to ask for.
-const FIGURES: [&str; 13] = [
+/// What changes from sample to sample, wherever it stands. `soaked` and `window` are the engine's to ask for.
+const FIGURES: [&str; 21] = [
     "measuredAt",
     "value",
     "baseline",
@@ -22,6 +22,14 @@ const FIGURES: [&str; 13] = [
     "rollbackAt",
     "resumeAt",
     "connectionsPerSecond",
+    "readyRequestsPerSecond",
+    "requestsPerSecond",
+    "utilisation",
+    "absorbable",
+    "legacyFree",
+    "peak",
+    "peakAt",
+    "window",
     "endsAt",
     "soaked",
     "message",

@@ -264,5 +264,12 @@ impl Player<'_> {
 
 /// What a load balancer at `weight` says.
 fn reading(weight: Weight) -> Reading {
-    Reading { weight, setting: u64::from(weight.hundredths()) + 1, boot: 1, legacy_up: 1, kubernetes_up: 1 }
+    Reading {
+        weight,
+        setting: u64::from(weight.hundredths()) + 1,
+        boot: 1,
+        legacy_up: 1,
+        kubernetes_up: 1,
+        counted: None,
+    }
 }

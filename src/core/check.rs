@@ -8,6 +8,8 @@ use crate::guard::{Condition, Guard, Signal, Test};
 use crate::plan::{Database, Plan, Stage};
 use crate::weight::Weight;
 
+pub mod capacity;
+
 /// The longest window that a threshold may look back.
 pub const LONGEST_WINDOW: Duration = Duration::from_mins(10);
 /// The shortest sampling period.
@@ -48,6 +50,7 @@ pub fn check(plan: &Plan) -> Vec<Problem> {
     found.stages(plan);
     found.routes(plan);
     found.databases(plan);
+    found.capacity(plan);
     let rollback = &plan.rollback;
     if rollback.max_step == Weight::ZERO {
         found.say("spec.rollback.maxStep", "a retreat in steps of 0 never arrives", "write for example 25");
@@ -184,6 +187,9 @@ impl Found {
                     format!("a sampling period of {:?} is not within 100ms to 60s", database.every),
                     "write for example 1s",
                 );
+            }
+            if let Some(capacity) = database.connection_rate_capacity {
+                self.positive(&format!("{field}.connectionRateCapacity"), capacity);
             }
             let mut seen = BTreeSet::new();
             for guard in &database.guards {

@@ -65,6 +65,7 @@ impl Balancer {
             boot: self.boot,
             legacy_up: self.up[0],
             kubernetes_up: self.up[1],
+            counted: None,
         }
     }
 

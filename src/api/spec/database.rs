@@ -39,6 +39,13 @@ pub struct DatabaseSpec {
     #[schemars(schema_with = "shape::duration")]
     pub every: String,
 
+    /// The connects per second that the database was seen to answer well, if that is known. It bounds
+    /// a step back together with `spec.legacy.capacity.connectionsPerServer`.
+    /// Default: unknown, and not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::amount")]
+    pub connection_rate_capacity: Option<f64>,
+
     /// Laid over the default set: a signal that is left out keeps its default thresholds. Those in
     /// force stand in `status.databases[].guards[]`, and `crossfade check FILE` prints them.
     /// The default set: ConnectionRate pauses above 1.5 times its baseline for 3s (it rolls back

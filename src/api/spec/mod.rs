@@ -1,10 +1,14 @@
 //! The types of `MigrationPlan`. The documentation of their fields is what `kubectl explain` shows.
 #![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
+mod capacity;
 mod database;
+mod prometheus;
 mod route;
 
+pub use capacity::{DemandSpec, LegacyCapacitySpec, LegacySpec, Measured, TakeoverSpec};
 pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, RollbackRise, SignalName};
+pub use prometheus::PrometheusSpec;
 pub use route::{HaproxySpec, HaproxyTls, RouteSpec};
 
 use kube::{CustomResource, KubeSchema};
@@ -49,6 +53,12 @@ use super::{rules, shape};
         description = "The worst guard's level"
     ),
     printcolumn(
+        name = "Legacy-Free",
+        type_ = "number",
+        json_path = ".status.summary.legacyFree",
+        description = "The unused part of what legacy can carry, in percent"
+    ),
+    printcolumn(
         name = "Why",
         type_ = "string",
         json_path = ".status.summary.why",
@@ -58,7 +68,9 @@ use super::{rules, shape};
 )]
 #[x_kube(
     validation = &rules::TARGET_IS_A_STAGE,
-    validation = &rules::APPROVALS_ARE_STAGES
+    validation = &rules::APPROVALS_ARE_STAGES,
+    validation = &rules::DEMAND_IS_A_ROUTE,
+    validation = &rules::LEGACY_NEEDS_DEMAND
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationPlanSpec {
@@ -100,8 +112,23 @@ pub struct MigrationPlanSpec {
     #[schemars(length(min = 1, max = 8))]
     pub databases: Vec<DatabaseSpec>,
 
+    /// What the legacy side can carry. Without it nothing is kept free, and a retreat goes in steps
+    /// of at most 5 percent. It needs `demand`. Default: unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<LegacySpec>,
+
+    /// How much is asked for, of both sides together. Default: unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<DemandSpec>,
+
+    /// What each side must be able to take over from the other.
+    /// Default: legacy all that Kubernetes has.
+    #[serde(default)]
+    pub takeover: TakeoverSpec,
+
     /// How a retreat goes when a guard crosses its rollback threshold.
-    /// Default: to the previous proven stage, at most 25 percent at once, a step every 5 s.
+    /// Default: to the previous proven stage, at most 25 percent at once, a step every 5 s; at most 5
+    /// percent at once while it is not known what legacy can carry.
     #[serde(default)]
     pub rollback: RollbackSpec,
 }
@@ -180,7 +207,8 @@ pub struct RollbackSpec {
     #[serde(default)]
     pub to: RollbackGoal,
 
-    /// The largest fall at once in percent of traffic, 0.01 to 100. Default: 25.
+    /// The largest fall at once in percent of traffic, 0.01 to 100; less when legacy cannot carry so
+    /// much more (see `spec.legacy`). Default: 25.
     #[serde(default = "max_step")]
     #[x_kube(validation = &rules::HUNDREDTHS, validation = &rules::STEP)]
     #[schemars(schema_with = "shape::step")]

@@ -45,6 +45,12 @@ pub struct MigrationPlanStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub databases: Vec<DatabaseStatus>,
+    /// What the legacy side carries and can carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<SideStatus>,
+    /// How much is asked for, and the highest of the last days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<DemandStatus>,
     /// When the figures here were taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]

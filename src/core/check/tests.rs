@@ -8,6 +8,8 @@ use crate::guard::{Condition, Guard, Signal, Test};
 use crate::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
 use crate::weight::Weight;
 
+mod capacity;
+
 fn stage(name: &str, percent: f64) -> Stage {
     let weight = Weight::from_percent(percent);
     Stage { name: name.into(), weight, ramp: None, soak: Duration::ZERO, approval: false }

@@ -134,6 +134,7 @@ impl Pools {
             boot: fingerprint([process.pid, process.started].iter().flat_map(|number| number.to_le_bytes())),
             legacy_up: up(&self.legacy),
             kubernetes_up: up(&self.kubernetes),
+            counted: None,
         })
     }
 

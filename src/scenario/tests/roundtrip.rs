@@ -91,12 +91,18 @@ fn plan() -> impl Strategy<Value = Plan> {
                 name: "edge".into(),
                 instances: (0..lanes).map(|lane| format!("lb-{lane}")).collect(),
             }],
-            databases: vec![Database { name: "accounts".into(), every: Duration::from_secs(1), guards }],
+            databases: vec![Database {
+                name: "accounts".into(),
+                every: Duration::from_secs(1),
+                guards,
+                connection_rate_capacity: None,
+            }],
             rollback: Rollback {
                 to: if zero { RollbackTo::Zero } else { RollbackTo::Previous },
                 max_step: Weight::from_hundredths(2550),
                 every: Duration::from_secs(every),
             },
+            capacity: crate::core::capacity::Capacity::default(),
         },
     )
 }

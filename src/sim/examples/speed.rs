@@ -28,12 +28,14 @@ fn main() {
             name: "accounts".into(),
             every: Duration::from_secs(1),
             guards: defaults::guards(),
+            connection_rate_capacity: None,
         }],
         rollback: Rollback {
             to: RollbackTo::Previous,
             max_step: Weight::from_hundredths(2500),
             every: Duration::from_secs(5),
         },
+        capacity: crossfade_core::capacity::Capacity::default(),
     };
     let side = SideSetup {
         servers: 40,

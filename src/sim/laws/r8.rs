@@ -92,6 +92,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         joined,
         commands,
         history,
+        peaks,
         volatile: _,
     } = before;
     let from = |intended, raise: &Option<Raise>| raise.map(|raise| raise.from).or(intended);
@@ -115,4 +116,5 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         && *spent == after.spent
         && *commands == after.commands
         && *history == after.history
+        && *peaks == after.peaks
 }

@@ -36,6 +36,7 @@ pub fn plan(random: &mut Rng, databases: usize, step: Duration, calm: bool) -> (
         name: format!("db-{place}"),
         every: Duration::from_millis(*pick(random, &[200, 500, 1000, 1000, 1000, 2000])).max(step),
         guards: Vec::new(),
+        connection_rate_capacity: None,
     });
     let plan = Plan {
         paused: false,
@@ -49,6 +50,7 @@ pub fn plan(random: &mut Rng, databases: usize, step: Duration, calm: bool) -> (
             max_step: percent(*pick(random, &[5, 10, 25, 25, 50])),
             every: Duration::from_secs(*pick(random, &[1, 2, 5, 5, 8])),
         },
+        capacity: crossfade_core::capacity::Capacity::default(),
     };
     (plan, behind)
 }

@@ -99,7 +99,8 @@ async fn a_status_is_kept_to_the_last_field_and_gives_the_state_back() {
     let spec = &stored.data["spec"];
     let parsed = parse(spec).unwrap();
     let (state, report) = (state(), report());
-    let reading = Reading { weight: weight(10.48), setting: 7, boot: 8, legacy_up: 4, kubernetes_up: 3 };
+    let reading =
+        Reading { weight: weight(10.48), setting: 7, boot: 8, legacy_up: 4, kubernetes_up: 3, counted: None };
     let seen = [Seen {
         reading: Some((at(1), reading)),
         failing: Some((at(2), "refused".into())),

@@ -1,0 +1,56 @@
+//! What the status says of capacity and demand. A part of it stands there while the plan asks for it,
+//! so that a figure which is unknown for a moment is no transition.
+
+use super::{Engine, finite, rounded};
+use crate::api::status::{DemandStatus, SideStatus};
+use crate::core::spare::Side;
+use crate::core::time::Time;
+
+/// Legacy.
+pub fn legacy(engine: &Engine) -> Option<SideStatus> {
+    let asked = &engine.plan.capacity;
+    let report = &engine.report.capacity;
+    let shown = asked.legacy.is_some() || asked.demand.is_some();
+    shown.then(|| side(report.spare.legacy, report.absorbed_by_legacy))
+}
+
+/// Demand, beside the window that is remembered.
+pub fn demand(
+    engine: &Engine,
+    remembered: Option<DemandStatus>,
+    time: &impl Fn(Time) -> String,
+) -> Option<DemandStatus> {
+    let report = &engine.report.capacity;
+    if engine.plan.capacity.demand.is_none() {
+        return remembered;
+    }
+    Some(DemandStatus {
+        requests_per_second: figure(report.spare.demand),
+        peak: figure(report.peak.map(|peak| peak.requests_per_second)),
+        peak_at: report.peak.map(|peak| time(peak.at)),
+        ..remembered.unwrap_or_default()
+    })
+}
+
+/// The unused part of what a side can carry, in whole percent.
+pub fn free(side: Side) -> Option<f64> {
+    let used = side.utilisation().and_then(finite)?;
+    Some((100.0 - 100.0 * used).max(0.0).round())
+}
+
+fn side(side: Side, absorbed: Option<f64>) -> SideStatus {
+    SideStatus {
+        ready_requests_per_second: figure(side.ready),
+        requests_per_second: figure(side.load),
+        utilisation: percent(side.utilisation()),
+        absorbable: percent(absorbed),
+    }
+}
+
+fn figure(value: Option<f64>) -> Option<f64> {
+    value.and_then(finite).map(rounded)
+}
+
+fn percent(share: Option<f64>) -> Option<f64> {
+    figure(share.map(|share| share * 100.0))
+}

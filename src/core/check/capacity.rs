@@ -1,0 +1,105 @@
+//! What the core refuses in what a plan says of capacity and demand.
+
+use std::time::Duration;
+
+use super::Found;
+use crate::capacity::{Demand, Legacy, Source};
+use crate::plan::Plan;
+
+/// The shortest and the longest time for which the highest demand counts.
+pub const PEAK_WINDOW: [Duration; 2] = [Duration::from_hours(1), Duration::from_hours(31 * 24)];
+/// The largest share of a side that may be asked to stay unused.
+pub const MOST_HEADROOM: f64 = 0.9;
+
+impl Found {
+    pub(super) fn capacity(&mut self, plan: &Plan) {
+        let capacity = &plan.capacity;
+        if let Some(demand) = &capacity.demand {
+            self.demand(plan, demand);
+        }
+        if let Some(legacy) = &capacity.legacy {
+            self.legacy(plan, legacy);
+        }
+        if capacity.demand.is_none() && (capacity.legacy.is_some() || capacity.kubernetes.is_some()) {
+            self.say(
+                "spec.demand",
+                "is missing: how much room a side has is known only with how much is asked for",
+                "name the route whose load balancers count the requests, as in demand: {route: edge}",
+            );
+        }
+        let shares = [("legacy", capacity.takeover.legacy), ("kubernetes", capacity.takeover.kubernetes)];
+        for (side, share) in shares {
+            if !(0.0..=1.0).contains(&share) {
+                self.say(
+                    format!("spec.takeover.{side}"),
+                    format!("{} is no percentage of the other side's traffic", share * 100.0),
+                    "write a value from 0 to 100",
+                );
+            }
+        }
+    }
+
+    fn demand(&mut self, plan: &Plan, demand: &Demand) {
+        let Demand { from, surge_factor, peak_window } = *demand;
+        self.source(plan, "spec.demand", from, "route");
+        if !surge_factor.is_finite() || surge_factor < 1.0 {
+            self.say(
+                "spec.demand.surgeFactor",
+                format!("with {surge_factor} times its load a side could not even carry that load"),
+                "write a factor from 1 up, such as \"1.5\"",
+            );
+        }
+        let [shortest, longest] = PEAK_WINDOW;
+        if !(shortest..=longest).contains(&peak_window) {
+            self.say(
+                "spec.demand.peakWindow",
+                format!("{peak_window:?} is not within 1h to 744h (31 days)"),
+                "write for example 168h, which holds each day of the week",
+            );
+        }
+    }
+
+    fn legacy(&mut self, plan: &Plan, legacy: &Legacy) {
+        let Legacy { capacity, requests_per_second_per_server, connections_per_server, headroom } = *legacy;
+        let field = "spec.legacy.capacity";
+        self.source(plan, field, capacity, "requestsPerSecondPerServer");
+        if matches!(capacity, Source::Route(_)) {
+            self.positive(&format!("{field}.requestsPerSecondPerServer"), requests_per_second_per_server);
+        }
+        if let Some(connections) = connections_per_server {
+            self.positive(&format!("{field}.connectionsPerServer"), connections);
+        }
+        if !(0.0..=MOST_HEADROOM).contains(&headroom) {
+            self.say(
+                "spec.legacy.headroom",
+                format!("{} is not within 0 to 90 percent", headroom * 100.0),
+                "write for example 20",
+            );
+        }
+    }
+
+    /// `of_route` is the field by which a route is asked.
+    fn source(&mut self, plan: &Plan, field: &str, source: Source, of_route: &str) {
+        match source {
+            Source::Route(route) if route >= plan.routes.len() => {
+                let names: Vec<_> = plan.routes.iter().map(|route| route.name.as_str()).collect();
+                self.say(
+                    format!("{field}.{of_route}"),
+                    "names no route",
+                    format!("the routes are {}", names.join(", ")),
+                );
+            }
+            Source::Declared { requests_per_second, .. } => {
+                self.positive(&format!("{field}.requestsPerSecond"), requests_per_second);
+            }
+            Source::Route(_) | Source::Measured => {}
+        }
+    }
+
+    /// A number of requests, connections or connects.
+    pub(super) fn positive(&mut self, field: &str, value: f64) {
+        if !value.is_finite() || value <= 0.0 {
+            self.say(field, format!("{value} is nothing that could be carried"), "write a number above 0");
+        }
+    }
+}
