@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::capacity::{Figure, Source};
+use crate::rules::retreat;
 use crate::spare::{self, Side, Spare};
 use crate::time::Time;
 use crate::turn::{ROUTE_STALE, SAME, Turn};
@@ -135,6 +136,13 @@ pub fn fits(turn: &Turn, fallen: Weight) -> Weight {
     let slowest = turn.plan.databases.iter().filter_map(|database| database.connection_rate_capacity);
     let burst = slowest.reduce(f64::min).zip(each).and_then(|(capacity, each)| spare.burst(capacity, each));
     most.min(room).min(burst.map_or(most, |burst| burst.minus(fallen)))
+}
+
+/// How far the weight may fall at once from a Kubernetes that fails: as far as legacy has room.
+pub fn fits_at_once(turn: &Turn) -> Weight {
+    let spare = known(turn, REMEMBERED, REMEMBERED);
+    let fallen = || retreat::fallen(turn, turn.plan.rollback.every);
+    spare.room(turn.intended()).unwrap_or_else(|| BLIND_STEP.minus(fallen()))
 }
 
 /// Whether nothing fits any more: less than a load balancer can tell.

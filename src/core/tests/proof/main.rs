@@ -15,6 +15,7 @@ mod r12_r13_absent_and_silent;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;
 mod r3_a_retreat_fits;
+mod r3_failing_outright;
 mod r5_r6_unknown_and_full;
 mod r7_no_oscillation;
 mod r8_record_then_raise_retreat_then_record;

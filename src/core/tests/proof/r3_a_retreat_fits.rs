@@ -192,7 +192,7 @@ fn a_retreat_that_somebody_overtook_has_arrived_even_where_nothing_fits() {
     let overtaken = full.but(|case| {
         let (target, since) = (percent(50), ago(minutes(2)));
         case.state.retreat =
-            Some(crossfade_core::state::Retreat { target, since, guard: rate(), arrived: false });
+            Some(crossfade_core::state::Retreat { target, since, guard: Some(rate()), arrived: false });
     });
     assert!(overtaken.decide().state.retreat.unwrap().arrived);
 }

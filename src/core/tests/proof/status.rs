@@ -165,7 +165,7 @@ fn what_only_a_person_ends_is_stalled_and_nothing_else() {
 
 #[test]
 fn a_retreat_and_a_walk_back_are_told_until_they_are_over() {
-    let retreat = |arrived| Retreat { target: percent(10), since: NOW, guard: rate(), arrived };
+    let retreat = |arrived| Retreat { target: percent(10), since: NOW, guard: Some(rate()), arrived };
     let going = standing_at(50).but(|case| case.state.retreat = Some(retreat(false)));
     assert_eq!(report(&going).phase, Phase::RollingBack);
     assert!(conditions(&going)[6]);
