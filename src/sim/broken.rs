@@ -261,11 +261,7 @@ fn shown(broken: Option<Broken>, mut plan: Plan) -> Plan {
 fn boundless() -> Capacity {
     let declared = |requests_per_second| Source::Declared { requests_per_second, until: None };
     Capacity {
-        demand: Some(Demand {
-            from: declared(1.0),
-            surge_factor: 1.0,
-            peak_window: Duration::from_hours(1),
-        }),
+        demand: Some(Demand { from: declared(1.0), surge_factor: 1.0, peak_window: Duration::from_hours(1) }),
         legacy: Some(Legacy {
             capacity: declared(1e9),
             requests_per_second_per_server: 1.0,

@@ -57,6 +57,8 @@ pub struct Known {
     steps: VecDeque<f64>,
     /// The second that is not over yet.
     present: Option<Second>,
+    /// The highest demand that its status remembers.
+    pub peak: Option<f64>,
     /// When a load balancer last did not answer well.
     unwell: Option<Time>,
     /// Legacy has room by what is known, whatever is kinder.
@@ -147,6 +149,10 @@ impl Known {
         let young = now.since(since) < AGE + STALE || !self.is_well(now);
         let present = self.second(service, now, true);
         let mut figures = self.figures(plan, Some(present), now, if young { Duration::MAX } else { AGE })?;
+        // Until it is known again, the peak counts.
+        if let Some(peak) = self.peak.filter(|_| young) {
+            figures.demand = [figures.demand[0].min(peak), figures.demand[1].max(peak)];
+        }
         if matches!(plan.capacity.demand?.from, Source::Route(_)) && !self.is_well(now) {
             // An answer that comes a second and a half late says how it was when it was asked for: over a
             // second it may hide more than half of what came.
@@ -189,5 +195,6 @@ const STALE: Duration = Duration::from_secs(6);
 pub fn is_blind(plan: &Plan) -> bool {
     let counts = |source: Source| matches!(source, Source::Route(_) | Source::Declared { until: None, .. });
     let (demand, legacy) = (plan.capacity.demand, plan.capacity.legacy);
-    !(demand.is_some_and(|demand| counts(demand.from)) && legacy.is_some_and(|legacy| counts(legacy.capacity)))
+    !(demand.is_some_and(|demand| counts(demand.from))
+        && legacy.is_some_and(|legacy| counts(legacy.capacity)))
 }

@@ -25,7 +25,13 @@ const BURST: f64 = 5.0 * 0.2 * 1.05;
 pub fn fits(case: &Case<'_>) -> Option<String> {
     let (decided, state) = (case.decided, case.decided.after.state());
     let back = |reason| {
-        matches!(reason, Reason::GuardRollback | Reason::TargetStageLowered | Reason::RollbackByHand)
+        matches!(
+            reason,
+            Reason::GuardRollback
+                | Reason::TargetStageLowered
+                | Reason::RollbackByHand
+                | Reason::KubernetesFailing
+        )
     };
     let step = state.history.back().filter(|step| step.at == decided.clock && back(step.reason))?;
     if decided.before?.history.back() == Some(step) || step.to >= step.from {
@@ -98,10 +104,9 @@ fn figures(case: &Case<'_>) -> Option<Figures> {
 /// Whether it may know nothing of what legacy can carry.
 fn may_be_blind(case: &Case<'_>) -> bool {
     let now = case.decided.now;
-    let (Some(service), Some(replica)) = (
-        case.truth.services.get(case.decided.service),
-        case.truth.replicas.get(case.decided.replica),
-    ) else {
+    let (Some(service), Some(replica)) =
+        (case.truth.services.get(case.decided.service), case.truth.replicas.get(case.decided.replica))
+    else {
         return true;
     };
     let young = |since: Option<crossfade_core::time::Time>| since.is_none_or(|at| now.since(at) < YOUNG);
@@ -139,10 +144,10 @@ pub fn says_that_it_is_full(truth: &Truth, world: &World, found: &mut Found<'_>)
             let last = state.last_step.unwrap_or_default();
             let clock = process.clock(now);
             let walks = state.retreat.as_ref().is_some_and(|retreat| !retreat.arrived);
-            let Some(figures) =
-                world.services.get(index).and_then(|now_served| {
-                    service.known.at_the_kindest(&object.plan, now_served, since, now)
-                })
+            let Some(figures) = world
+                .services
+                .get(index)
+                .and_then(|now_served| service.known.at_the_kindest(&object.plan, now_served, since, now))
             else {
                 continue;
             };

@@ -30,6 +30,8 @@ pub fn raises_what_legacy_can_take_back(case: &Case<'_>) -> Option<String> {
     let needs = (1.0 - weight + plan.capacity.takeover.legacy * weight) * peak / FULL;
     let can = figures.legacy[1];
     (can * OFF < needs).then(|| {
-        format!("begins a raise to {weight}, for which legacy would have to carry {needs:.0}, and it can {can:.0}")
+        format!(
+            "begins a raise to {weight}, for which legacy would have to carry {needs:.0}, and it can {can:.0}"
+        )
     })
 }

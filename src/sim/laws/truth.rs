@@ -219,6 +219,9 @@ impl Truth {
             }
             see_guards(truth, &service.databases, &self.databases, now, world);
             if let Some(object) = truth.asked.last() {
+                let peaks = world.api.objects.get(index).and_then(|object| object.status.as_ref());
+                let peaks = peaks.into_iter().flat_map(|status| &status.peaks.0);
+                truth.known.peak = peaks.map(|peak| peak.requests_per_second).reduce(f64::max);
                 truth.known.step(service, &object.plan, now, self.step);
             }
         }

@@ -84,8 +84,7 @@ fn service(random: &mut Rng, number: usize, databases: usize, step: Duration, ki
     let cold = *pick(random, &[0.0, 0.0, 0.0, 0.5]);
     let mut side = |short: u32| {
         // Enough for all of it, but for some.
-        let times =
-            if one_in(random, short) { between(random, 0.6, 1.3) } else { between(random, 1.3, 2.5) };
+        let times = if one_in(random, short) { between(random, 0.6, 1.3) } else { between(random, 1.3, 2.5) };
         SideSetup {
             servers,
             requests_per_second_per_server: demand * times / f64::from(servers),

@@ -25,11 +25,8 @@ pub fn capacity(random: &mut Rng, setup: &ServiceSetup, begins: Time) -> Capacit
     let demand = setup.demand.requests_per_second;
     // Load balancers of two routes have a part of the traffic each.
     let counts = setup.plan.routes.len() == 1 && !one_in(random, 4);
-    let from = if counts {
-        Source::Route(0)
-    } else {
-        Source::Declared { requests_per_second: demand, until: expiry(random, begins) }
-    };
+    let from =
+        if counts { Source::Route(0) } else { Source::Declared { requests_per_second: demand, until: None } };
     let demand = Demand {
         from,
         surge_factor: *pick(random, &[1.0, 1.5]),
