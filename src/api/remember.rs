@@ -95,8 +95,8 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
         target: retreat.target.percent(),
         since: time(retreat.since),
-        database: retreat.guard.database.clone(),
-        signal: retreat.guard.signal.name().into(),
+        database: retreat.guard.as_ref().map(|guard| guard.database.clone()),
+        signal: retreat.guard.as_ref().map(|guard| guard.signal.name().into()),
         arrived: retreat.arrived,
     });
     status.rolled_back_by_hand = rolled_back_by_hand.as_ref().map(|by_hand| ByHandStatus {

@@ -77,7 +77,7 @@ prop_compose! {
     fn state()(
         progress in progress(),
         guards in btree_map(key(), tripped(), 0..5),
-        retreat in of((weight(), time(), key(), any::<bool>())),
+        retreat in of((weight(), time(), of(key()), any::<bool>())),
         by_hand in of((weight(), time(), text())),
         cooldown_until in of(time()),
         retreats in vec(time(), 0..5),

@@ -43,7 +43,7 @@ fn state() -> State {
         approved: Some("half".into()),
         guards: [(key.clone(), Tripped { level: Level::Rollback, since: at(3), baseline: Some(0.1 + 0.2) })]
             .into(),
-        retreat: Some(Retreat { target: weight(0.01), since: at(4), guard: key, arrived: true }),
+        retreat: Some(Retreat { target: weight(0.01), since: at(4), guard: Some(key), arrived: true }),
         rolled_back_by_hand: Some(ByHand { target: weight(0.0), since: at(5), reason: "ä \"b\"".into() }),
         last_step: Some(at(6)),
         cooldown_until: Some(at(7)),
