@@ -62,9 +62,9 @@ MigrationPlan prod/mail: accepted
 fn explained(lines: &str) -> String {
     let full = "  - {name: full, weight: 100}\n  routes:";
     let plan = PLAN.replacen("  routes:", full, 1) + lines;
-    let plain = check("plan.yaml", &plan, false).text;
+    let without = check("plan.yaml", &plan, false).text;
     let verdict = check("plan.yaml", &plan, true);
-    verdict.text.strip_prefix(&plain).unwrap_or_else(|| panic!("{}", verdict.text)).to_owned()
+    verdict.text.strip_prefix(&without).unwrap_or_else(|| panic!("{}", verdict.text)).to_owned()
 }
 
 #[test]
