@@ -234,7 +234,7 @@ fn the_status_shows_what_legacy_carries_and_what_is_asked_for() {
     let status = rendered(&plan, &state, report);
     assert_eq!(
         status["legacy"],
-        json!({"readyRequestsPerSecond": 1200, "requestsPerSecond": 900, "utilisation": 75, "absorbable": 12.346})
+        json!({"readyRequestsPerSecond": 1200, "requestsPerSecond": 900, "utilisation": 75, "absorbable": 12.3})
     );
     assert_eq!(
         status["demand"],
