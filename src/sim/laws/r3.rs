@@ -37,6 +37,14 @@ pub fn fits(case: &Case<'_>) -> Option<String> {
     if decided.before?.history.back() == Some(step) || step.to >= step.from {
         return None;
     }
+    // Without a Kubernetes server nothing moves by it: legacy has it all.
+    let without = |instance: &crossfade_core::route::Seen| {
+        instance.reading.as_ref().is_some_and(|(_, reading)| reading.kubernetes_up == 0)
+    };
+    let nothing_moves = decided.after.seen().instances.iter().any(without);
+    if step.reason == Reason::KubernetesFailing && nothing_moves {
+        return None;
+    }
     let fallen = step.from.minus(step.to);
     if fallen <= BLIND && may_be_blind(case) {
         return None;
@@ -47,7 +55,8 @@ pub fn fits(case: &Case<'_>) -> Option<String> {
     if !figures.may_fit(step.to) {
         return Some(format!("falls from {} % to {} %, which does not fit: {figures:?}", step.from, step.to));
     }
-    let most = burst(case, &figures)?;
+    // One that fails outright is left at once.
+    let most = burst(case, &figures).filter(|_| step.reason != Reason::KubernetesFailing)?;
     (known::share(fallen) > most)
         .then(|| format!("falls by {fallen} points, and {most:.4} are what the pools may be filled by"))
 }
