@@ -2,7 +2,9 @@
 //! decides nothing.
 //!
 //! What cannot be had is told once, with the field that asks for it. The figure then grows old, and
-//! what is old is unknown (R5); no guard waits for any of it.
+//! what is old is unknown (R5); no guard waits for any of it. A value counts from the moment at which
+//! it was asked. Prometheus looks back for up to 5 minutes for the sample behind it: a query of a rate
+//! shows that nobody scrapes any more, a bare gauge does not.
 
 use std::sync::Arc;
 
