@@ -47,7 +47,9 @@ pub fn scenario(seed: u64) -> Scenario {
         setups.push(service(&mut random, number, databases, step, kind));
     }
     plans::set_guards(&mut random, &mut setups, databases);
-    setups.iter_mut().for_each(|setup| spare::set(&mut random, setup, begins));
+    for setup in &mut setups {
+        spare::set(&mut random, setup, begins);
+    }
     let databases = (0..databases).map(|place| database(&mut random, place, &setups)).collect();
     let mut scenario = Scenario {
         seed,
