@@ -150,11 +150,7 @@ impl Witness for Coverage {
                 Action::Record { .. } => {}
             }
         }
-        if state
-            .history
-            .back()
-            .is_some_and(|step| step.at == decided.clock && is_retreat(step.reason))
-        {
+        if state.history.back().is_some_and(|step| step.at == decided.clock && is_retreat(step.reason)) {
             let depth = DEPTHS.get(state.retreats.len()).copied().unwrap_or("more");
             self.visit((Kind::Retreat, "of a day", depth));
         }
