@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, BoxStream, Stream, StreamExt as _};
 use kube::Client;
 use kube::api::{ListParams, WatchParams};
 use kube::core::{ObjectList, Request, WatchEvent};
@@ -133,7 +133,7 @@ impl Feed {
         let request = self.request.watch(&params, &version).map_err(kube::Error::BuildRequest)?;
         match within(self.client.request_events::<Pod>(request)).await {
             Ok(events) => {
-                self.place = Place::Watching(version, Box::pin(events.into_stream()));
+                self.place = Place::Watching(version, Box::pin(events));
                 self.began = Instant::now();
                 Ok(Event::Alive)
             }

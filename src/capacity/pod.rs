@@ -79,9 +79,7 @@ impl Pod {
         let ended = matches!(self.status.phase.as_str(), "Succeeded" | "Failed");
         let ready = self.status.conditions.iter().find(|condition| condition.kind == "Ready");
         match ready {
-            Some(ready)
-                if ready.status == "True" && !ended && self.metadata.deletion_timestamp.is_none() =>
-            {
+            Some(ready) if ready.status == "True" && !ended && self.metadata.deletion_timestamp.is_none() => {
                 Readiness::Yes(ready.last_transition_time.as_ref().and_then(|time| time.parse().ok()))
             }
             _ => Readiness::No,

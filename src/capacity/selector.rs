@@ -126,15 +126,32 @@ mod tests {
         ] {
             assert!(fits(yes, &labels), "{yes}");
         }
-        for no in ["app=web", "app=mail,tier=a", "tier notin (b)", "canary", "!app", "app!=mail", "canary=", "x in (y)"]
-        {
+        for no in [
+            "app=web",
+            "app=mail,tier=a",
+            "tier notin (b)",
+            "canary",
+            "!app",
+            "app!=mail",
+            "canary=",
+            "x in (y)",
+        ] {
             assert!(!fits(no, &labels), "{no}");
         }
     }
 
     #[test]
     fn what_cannot_be_read_selects_nothing() {
-        for wrong in ["=mail", "app in mail", "app of (a)", "app in (a", "a b=c", "in (a)", "app=mail,,", "app in more (a)"] {
+        for wrong in [
+            "=mail",
+            "app in mail",
+            "app of (a)",
+            "app in (a",
+            "a b=c",
+            "in (a)",
+            "app=mail,,",
+            "app in more (a)",
+        ] {
             assert_eq!(wrong.parse::<Selector>(), Err(Error::Unreadable(wrong.into())), "{wrong}");
         }
         for empty in ["", "  "] {

@@ -41,6 +41,8 @@ pub enum Refused {
     Database(DatabaseId),
     /// By a load balancer of this plan.
     Route(PlanKey),
+    /// The pods of this namespace cannot be counted.
+    Workloads(String),
 }
 
 type Lookup = BoxFuture<'static, (PlanKey, u64, Resolution)>;
@@ -91,7 +93,7 @@ impl Reconciler {
     /// Knows of no plan yet.
     pub fn new(operator: Arc<Operator>, client: Client) -> Self {
         Self {
-            hands: Hands::new(operator.clone()),
+            hands: Hands::new(operator.clone(), client.clone()),
             operator,
             client,
             recorders: TaskTracker::new(),
@@ -192,7 +194,7 @@ impl Reconciler {
         let Some(running) = running else { return };
         self.operator.fleet(|fleet, now| fleet.remove(key, now));
         self.hands.end(running.lanes);
-        if let Err(why) = self.hands.sample(&self.wanted()) {
+        if let Err(why) = self.supply() {
             tracing::error!(%why, "a database cannot be sampled");
         }
     }
@@ -237,6 +239,8 @@ impl Reconciler {
         let newest = known.newest.clone().and_then(|newest| newest.free(key, &owners));
         known.taken =
             newest.as_ref().err().filter(|rejection| rejection.reason == Reason::RouteTaken).cloned();
+        let accepted = known.accepted.as_ref().map(|accepted| &accepted.raw);
+        let accepted = newest.as_ref().is_ok_and(|newest| Some(&newest.raw) == accepted);
         let usable = |candidate: &Candidate| candidate.clone().free(key, &owners).is_ok();
         let stays = known.running.as_ref().is_some_and(|running| usable(&running.candidate));
         let fallback = known.accepted.clone().filter(|accepted| !stays && usable(accepted));
@@ -244,8 +248,9 @@ impl Reconciler {
         let (client, namespace) = (self.client.clone(), key.namespace().to_owned());
         let (key, ticket) = (key.clone(), self.tickets);
         self.end(&key, ended);
-        self.lookups
-            .push(Box::pin(async move { (key, ticket, resolve(client, namespace, newest, fallback).await) }));
+        self.lookups.push(Box::pin(async move {
+            (key, ticket, resolve(client, namespace, newest, accepted, fallback).await)
+        }));
     }
 
     fn apply(&mut self, key: &PlanKey, ticket: u64, resolution: Resolution) {
@@ -295,13 +300,14 @@ impl Reconciler {
         let links_of_lanes = lanes.iter().map(super::hands::Running::handle).collect();
         known.running = Some(Running { candidate: candidate.clone(), wiring: wiring.clone(), lanes });
         let recorder = known.desk.wake.clone();
-        self.hands.sample(&self.wanted())?;
+        self.supply()?;
         let databases = wiring
             .databases
             .iter()
             .filter_map(|(name, _, wire)| Some((name.clone(), self.hands.id(wire)?)))
             .collect();
-        let links = Links { lanes: links_of_lanes, databases, endpoints: wiring.endpoints() };
+        let workloads = wiring.workloads.iter().filter_map(|wire| self.hands.counters.id(wire)).collect();
+        let links = Links { lanes: links_of_lanes, databases, workloads, endpoints: wiring.endpoints() };
         let plan = candidate.parsed.plan.clone();
         let (state, problems) = restore::state(&status, &plan, self.operator.clock.offset());
         for problem in problems {
@@ -328,13 +334,16 @@ impl Reconciler {
         }
     }
 
-    fn wanted(&self) -> Vec<(super::wire::DatabaseWire, Duration)> {
-        let running = self.plans.values().filter_map(|known| known.running.as_ref());
-        running
-            .flat_map(|running| {
-                running.wiring.databases.iter().map(|(_, every, wire)| (wire.clone(), *every))
-            })
-            .collect()
+    /// Samples and counts what the running plans ask for, and nothing else.
+    fn supply(&mut self) -> Result<(), String> {
+        let wirings =
+            self.plans.values().filter_map(|known| known.running.as_ref()).map(|running| &running.wiring);
+        let workloads: Vec<_> = wirings.clone().flat_map(|wiring| wiring.workloads.clone()).collect();
+        let databases =
+            wirings.flat_map(|wiring| wiring.databases.iter().map(|(_, every, wire)| (wire.clone(), *every)));
+        let databases: Vec<_> = databases.collect();
+        self.hands.counters.follow(&workloads);
+        self.hands.sample(&databases)
     }
 
     /// Tells the engine what people ask for and what became of the newest spec.
@@ -350,6 +359,9 @@ impl Reconciler {
         let concerned = |(key, known): (&PlanKey, &Known)| {
             let concerned = match refused {
                 Refused::Route(plan) => plan == key,
+                Refused::Workloads(namespace) => known.running.as_ref().is_some_and(|running| {
+                    key.namespace() == namespace && !running.wiring.workloads.is_empty()
+                }),
                 Refused::Database(id) => known.running.as_ref().is_some_and(|running| {
                     running.wiring.databases.iter().any(|(_, _, wire)| self.hands.id(wire) == Some(*id))
                 }),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::secrets::{Lack, Secrets};
+use super::workloads::WorkloadWire;
+use crate::api::parse::Parsed;
 use crate::api::spec::{DatabaseSpec, HaproxySpec, MigrationPlanSpec};
-use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::probe::mysql::{self, Credentials, Source, Tls};
 use crate::route::{Instance, haproxy};
@@ -61,10 +62,12 @@ pub struct DatabaseWire {
 /// How to reach everything that a plan names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Wiring {
-    /// The instances, in the order of [`Plan::instances`].
+    /// The instances, in the order of [`crate::core::plan::Plan::instances`].
     pub instances: Vec<InstanceWire>,
     /// The databases with their name and period in the plan.
     pub databases: Vec<(String, Duration, DatabaseWire)>,
+    /// The workloads, in the order of the plan's.
+    pub workloads: Vec<WorkloadWire>,
 }
 
 /// What the plan's routes are in the world: an instance's address and its backend.
@@ -82,7 +85,8 @@ fn route(address: &str, backend: &str) -> String {
 
 impl Wiring {
     /// Fills the Secrets in, and checks that connections could be made so.
-    pub fn new(spec: &MigrationPlanSpec, plan: &Plan, secrets: &Secrets) -> Result<Self, Error> {
+    pub fn new(namespace: &str, parsed: &Parsed, secrets: &Secrets) -> Result<Self, Error> {
+        let Parsed { spec, plan } = parsed;
         let mut instances = Vec::new();
         for (index, route) in spec.routes.iter().enumerate() {
             for wire in instances_of(&route.haproxy, secrets)? {
@@ -98,7 +102,7 @@ impl Wiring {
                 .map_err(|why| Error::Unusable { field: format!("spec.databases[{index}].mysql"), why })?;
             databases.push((database.name.clone(), database.every, wire));
         }
-        Ok(Self { instances, databases })
+        Ok(Self { instances, databases, workloads: WorkloadWire::all(namespace, parsed) })
     }
 
     /// What the databases are in the world.

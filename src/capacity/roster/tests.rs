@@ -12,7 +12,8 @@ fn at(second: u64) -> Moment {
 /// A pod of `app` that has been ready since a second of the wall clock.
 fn pod(name: &str, app: &str, ready: Option<u64>) -> Pod {
     let status = if ready.is_some() { "True" } else { "False" };
-    let since = Timestamp::from_millisecond(1_767_225_600_000 + i64::try_from(ready.unwrap_or(0)).unwrap() * 1000);
+    let since =
+        Timestamp::from_millisecond(1_767_225_600_000 + i64::try_from(ready.unwrap_or(0)).unwrap() * 1000);
     serde_json::from_value(json!({
         "metadata": {"name": name, "uid": name, "labels": {"app": app, "b": "c"}},
         "status": {"phase": "Running", "conditions": [
