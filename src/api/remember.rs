@@ -8,7 +8,7 @@ use super::status::{
 };
 use super::{duration, wall};
 use crate::core::guard::Level;
-use crate::core::peaks::PARTS;
+use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
 use crate::core::state::State;
 use crate::core::time::Time;
@@ -95,8 +95,8 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
         target: retreat.target.percent(),
         since: time(retreat.since),
-        database: retreat.guard.database.clone(),
-        signal: retreat.guard.signal.name().into(),
+        database: retreat.guard.as_ref().map(|guard| guard.database.clone()),
+        signal: retreat.guard.as_ref().map(|guard| guard.signal.name().into()),
         arrived: retreat.arrived,
     });
     status.rolled_back_by_hand = rolled_back_by_hand.as_ref().map(|by_hand| ByHandStatus {
@@ -135,12 +135,17 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         to: step.to.percent(),
         reason: step.reason.name().into(),
     });
-    if !peaks.0.is_empty() {
-        let demand = status.demand.get_or_insert_with(DemandStatus::default);
-        // One more than the parts: the oldest and the newest share one.
-        demand.window = newest(&peaks.0, PARTS as usize + 1, |peak| PeakStatus {
-            at: time(peak.at),
-            requests_per_second: peak.requests_per_second,
-        });
+    remember_peaks(status, peaks, time);
+}
+
+fn remember_peaks(status: &mut MigrationPlanStatus, peaks: &Peaks, time: impl Fn(Time) -> String) {
+    if peaks.0.is_empty() {
+        return;
     }
+    let demand = status.demand.get_or_insert_with(DemandStatus::default);
+    // One more than the parts: the oldest and the newest share one.
+    demand.window = newest(&peaks.0, PARTS as usize + 1, |peak| PeakStatus {
+        at: time(peak.at),
+        requests_per_second: peak.requests_per_second,
+    });
 }

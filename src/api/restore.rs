@@ -206,10 +206,17 @@ impl Reader<'_> {
 
     fn retreat(&mut self) -> Option<Retreat> {
         let retreat: RetreatStatus = self.field("retreat")?;
+        let guard = match (retreat.database, retreat.signal) {
+            (None, None) => None,
+            (database, signal) => {
+                let signal = signal.unwrap_or_default();
+                Some(self.key("retreat.signal", database.unwrap_or_default(), &signal)?)
+            }
+        };
         Some(Retreat {
             target: Weight::from_percent(retreat.target),
             since: self.time("retreat.since", &retreat.since).unwrap_or_default(),
-            guard: self.key("retreat.signal", retreat.database, &retreat.signal)?,
+            guard,
             arrived: retreat.arrived,
         })
     }

@@ -123,6 +123,39 @@ mod tests {
     }
 
     #[test]
+    fn what_the_sides_carry_is_a_figure_and_its_window_the_engines_to_ask_for() {
+        let status = |minute: u32, demand: Option<f64>, parts: u32| {
+            let mut status = status(minute, 100.0, "Soaking");
+            let window: Vec<_> = (0..parts).map(|n| json!({"at": "t", "requestsPerSecond": n})).collect();
+            status["demand"] = json!({"window": window});
+            status["legacy"] = json!({});
+            if let Some(demand) = demand {
+                status["demand"]["requestsPerSecond"] = json!(demand);
+                status["legacy"] = json!({"utilisation": demand / 10.0, "requestsPerSecond": demand});
+                status["summary"] = json!({"legacyFree": 100.0 - demand / 10.0});
+            } else {
+                status["summary"] = json!({});
+            }
+            status
+        };
+        let before = status(0, Some(500.0), 3);
+        for (minute, demand, parts, worth) in [
+            (4, Some(900.0), 3, false),
+            (4, None, 3, false),
+            (4, Some(500.0), 4, false),
+            (5, Some(590.0), 3, false),
+            (5, Some(610.0), 3, true),
+            (5, None, 3, true),
+        ] {
+            assert_eq!(
+                worth_writing(Some(&before), &status(minute, demand, parts)),
+                worth,
+                "{minute} {demand:?}"
+            );
+        }
+    }
+
+    #[test]
     fn how_the_api_server_spells_a_number_is_no_change() {
         let stored = json!({"weight": {"intended": 10}});
         assert!(!worth_writing(Some(&stored), &number::normal(json!({"weight": {"intended": 10.0}}))));

@@ -226,7 +226,8 @@ impl Player<'_> {
 
     fn follow_retreat(&mut self, now: Time) {
         if let Some(retreat) = &self.engine.state().retreat {
-            let trip = self.open.iter_mut().find(|trip| trip.signal == retreat.guard.signal);
+            let signal = retreat.guard.as_ref().map(|guard| guard.signal);
+            let trip = self.open.iter_mut().find(|trip| Some(trip.signal) == signal);
             if let Some(trip) = trip
                 && (trip.retreat.is_some() || !self.retreating)
             {

@@ -32,6 +32,9 @@ enum Command {
     Check {
         /// YAML or JSON; `-` is standard input.
         file: PathBuf,
+        /// Tells too, stage by stage, what both sides must have ready, and how far a step back goes.
+        #[arg(long)]
+        explain: bool,
     },
     /// Prints the Role and RoleBinding that the plans in a file need, for `kubectl apply -f -`.
     Rbac {
@@ -77,8 +80,8 @@ async fn run() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Crd => print(&crd::yaml()?),
-        Command::Check { file } => {
-            let verdict = cli::check::check(&file.display().to_string(), &read(&file)?);
+        Command::Check { file, explain } => {
+            let verdict = cli::check::check(&file.display().to_string(), &read(&file)?, explain);
             print(&verdict.text)?;
             Ok(if verdict.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

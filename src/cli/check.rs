@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::explain::explain;
 use crate::api::document::{self, Document};
 use crate::api::parse::Parsed;
 use crate::api::{Problem, duration, wording};
@@ -15,8 +16,8 @@ pub struct Verdict {
     pub good: bool,
 }
 
-/// Checks `text`, the content of `file`.
-pub fn check(file: &str, text: &str) -> Verdict {
+/// Checks `text`, the content of `file`; `explained` tells too what each stage asks of both sides.
+pub fn check(file: &str, text: &str, explained: bool) -> Verdict {
     let documents = match document::read(text) {
         Ok(documents) => documents,
         Err(error) => return Verdict { text: format!("{file}: {error}\n"), good: false },
@@ -32,7 +33,12 @@ pub fn check(file: &str, text: &str) -> Verdict {
         }
         plans += 1;
         match document.parse() {
-            Ok(parsed) => verdict.text += &described(document, &parsed),
+            Ok(parsed) => {
+                verdict.text += &described(document, &parsed);
+                if explained {
+                    verdict.text += &explain(&parsed.plan);
+                }
+            }
             Err(problems) => {
                 verdict.good = false;
                 verdict.text += &listed(document, &problems);

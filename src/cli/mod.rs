@@ -5,6 +5,7 @@
 pub mod act;
 pub mod backtest;
 pub mod check;
+pub mod explain;
 pub mod kubectl;
 pub mod rbac;
 pub mod show;

@@ -33,6 +33,7 @@ pub fn plan(object: &DynamicObject, now: Timestamp) -> String {
         lines.say(&format!("  why      {why}"));
     }
     lines.stages(object, now);
+    lines.capacity(status, now);
     lines.guards(&status["databases"]);
     lines.routes(&status["routes"]);
     lines.blockers(&status["blockedBy"], now);
@@ -83,6 +84,31 @@ impl Lines {
             }
             if stage["approval"] == "Required" {
                 line += "   needs approval";
+            }
+            self.say(&line);
+        }
+    }
+
+    fn capacity(&mut self, status: &Value, now: Timestamp) {
+        let figure =
+            |value: &Value| value.as_f64().map_or("?".into(), |value| format!("{}/s", value.round()));
+        let (legacy, demand) = (&status["legacy"], &status["demand"]);
+        if legacy.is_object() || demand.is_object() {
+            self.say("capacity");
+        }
+        if legacy.is_object() {
+            self.say(&format!(
+                "  legacy       {} of {} ({} used), could take over {} of Kubernetes' at the peak",
+                figure(&legacy["requestsPerSecond"]),
+                figure(&legacy["readyRequestsPerSecond"]),
+                percent(&legacy["utilisation"]),
+                percent(&legacy["absorbable"]),
+            ));
+        }
+        if demand.is_object() {
+            let mut line = format!("  demand       {}", figure(&demand["requestsPerSecond"]));
+            if let Ok(at) = text(&demand["peakAt"]).parse() {
+                line += &format!(", at most {} ({} ago)", figure(&demand["peak"]), ago(at, now));
             }
             self.say(&line);
         }
@@ -230,6 +256,9 @@ mod tests {
             "phase": "Paused", "measuredAt": "2026-01-01T00:59:50.000Z",
             "weight": {"intended": 50, "actual": 49.8}, "summary": {"why": "accounts/ConnectionRate is tripped"},
             "stage": {"name": "half", "soaked": "3h", "endsAt": "2026-01-01T03:12:00.000Z"}, "proven": ["canary"],
+            "legacy": {"requestsPerSecond": 1495.6, "readyRequestsPerSecond": 3000, "utilisation": 49.9,
+                       "absorbable": 87.5},
+            "demand": {"requestsPerSecond": 3000.2, "peak": 4100, "peakAt": "2025-12-31T22:30:00.000Z"},
             "databases": [{"name": "accounts", "guards": [
                 {"signal": "ConnectionRate", "level": "Pause", "value": 912.5, "pauseAt": 800, "rollbackAt": 1500,
                  "resumeAt": 600},
@@ -255,6 +284,9 @@ stages
   ✓ canary                1 %   soak 30m
   ▶ half                 50 %   soak 24h, 3h done, ends in 2h12m   needs approval
   · full                100 %
+capacity
+  legacy       1496/s of 3000/s (49.9 % used), could take over 87.5 % of Kubernetes' at the peak
+  demand       3000/s, at most 4100/s (2h30m ago)
 guards
   accounts     ConnectionRate          912.5/s   pauses at 800/s, rolls back at 1500/s, clears at 600/s   Pause
   accounts     ConnectionsOfMax              ?   pauses at 70 %, rolls back at 85 %   Clear (no sample since noon)

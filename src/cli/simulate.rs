@@ -128,8 +128,9 @@ fn described(loaded: &Loaded, played: &Played, without: &Played) -> String {
     text
 }
 
-fn columns(table: &[[String; 5]]) -> String {
-    let mut widths = [0; 5];
+/// The rows of a table, each column as wide as its widest cell.
+pub(super) fn columns<const N: usize>(table: &[[String; N]]) -> String {
+    let mut widths = [0; N];
     for row in table {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());

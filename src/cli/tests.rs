@@ -30,8 +30,11 @@ spec:
 
 #[test]
 fn a_right_plan_is_described_with_the_thresholds_in_force() {
-    let verdict =
-        check("plan.yaml", &format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: prod}}\n---{PLAN}"));
+    let verdict = check(
+        "plan.yaml",
+        &format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: prod}}\n---{PLAN}"),
+        false,
+    );
     assert_eq!(
         verdict.text,
         "\
@@ -55,6 +58,85 @@ MigrationPlan prod/mail: accepted
     assert!(verdict.good);
 }
 
+/// What `--explain` says of [`PLAN`] with these lines in its spec, up to weight 100.
+fn explained(lines: &str) -> String {
+    let full = "  - {name: full, weight: 100}\n  routes:";
+    let plan = PLAN.replacen("  routes:", full, 1) + lines;
+    let without = check("plan.yaml", &plan, false).text;
+    let verdict = check("plan.yaml", &plan, true);
+    verdict.text.strip_prefix(&without).unwrap_or_else(|| panic!("{}", verdict.text)).to_owned()
+}
+
+#[test]
+fn the_price_of_a_plan_is_told_for_each_thousand_requests_of_a_peak_that_nobody_said() {
+    let lines = "
+  legacy: {capacity: {requestsPerSecondPerServer: 300, connectionsPerServer: 40}}
+  demand: {route: edge}
+";
+    assert_eq!(
+        explained(lines),
+        "  what must be ready for each 1000 requests/s of the peak
+    STAGE   WEIGHT  LEGACY               KUBERNETES  BOTH    STEP BACK
+    canary  1 %     1053/s, 3.6 servers  15/s        1.07 x  1 %
+    half    50 %    1053/s, 3.6 servers  790/s       1.84 x  25 %
+    full    100 %   1053/s, 3.6 servers  1500/s      2.55 x  25 %
+  promised: legacy takes over 100 % of Kubernetes' traffic, Kubernetes from weight 50 on 50 % of
+  legacy's; Kubernetes keeps 20 % unused and stands 1.5 times its load. At stage full both sides
+  together carry 2.55 times the peak for it.
+  legacy's pools then hold up to 141 connections: see that max_connections has room for them
+"
+    );
+}
+
+#[test]
+fn a_declared_peak_is_told_in_servers_and_a_declared_capacity_by_what_is_short() {
+    let lines = "
+  legacy: {capacity: {requestsPerSecondPerServer: 100, connectionsPerServer: 50}}
+  demand: {requestsPerSecond: 950, surgeFactor: \"2\"}
+  takeover: {legacy: 40}
+";
+    let connects = "insecure: true}\n    connectionRateCapacity: 95";
+    let plan = PLAN.replacen("insecure: true}", connects, 1) + lines;
+    let told = check("plan.yaml", &plan, true).text;
+    assert_eq!(
+        told.split_once("  what must").unwrap().1,
+        " be ready at a peak of 950 requests/s (spec.demand)
+    STAGE   WEIGHT  LEGACY             KUBERNETES  BOTH    STEP BACK
+    canary  1 %     994/s, 10 servers  19/s        1.07 x  0.4 %
+    half    50 %    700/s, 7 servers   950/s       1.74 x  20 %
+  promised: legacy takes over 40 % of Kubernetes' traffic, Kubernetes from weight 50 on 50 % of
+  legacy's; Kubernetes keeps 20 % unused and stands 2 times its load. At stage half both sides
+  together carry 1.74 times the peak for it.
+  legacy's pools then hold up to 500 connections: see that max_connections has room for them
+"
+    );
+    let lines = "
+  legacy: {capacity: {requestsPerSecond: 2400, asOf: \"2026-11-01T00:00:00Z\"}}
+  demand: {requestsPerSecond: 3000}
+";
+    assert_eq!(
+        explained(lines),
+        "  what must be ready at a peak of 3000 requests/s (spec.demand)
+    STAGE   WEIGHT  LEGACY                   KUBERNETES  BOTH    STEP BACK
+    canary  1 %     3158/s (short by 758/s)  45/s        1.07 x  nothing fits
+    half    50 %    3158/s (short by 758/s)  2369/s      1.84 x  25 %
+    full    100 %   3158/s (short by 758/s)  4500/s      2.55 x  25 %
+  promised: legacy takes over 100 % of Kubernetes' traffic, Kubernetes from weight 50 on 50 % of
+  legacy's; Kubernetes keeps 20 % unused and stands 1.5 times its load. At stage full both sides
+  together carry 2.55 times the peak for it.
+  that legacy carries 2400/s counts until 2026-12-01T00:00:00Z, 30 days from asOf
+"
+    );
+}
+
+#[test]
+fn a_plan_that_says_nothing_of_legacy_is_told_that_it_steps_back_slowly() {
+    let told = explained("");
+    assert!(told.contains("    half    50 %    1053/s  790/s       1.84 x  5 %\n"), "{told}");
+    let says = "  spec.legacy is not given: nothing of this is looked at, and a step back is at most 5 %\n";
+    assert!(told.ends_with(says), "{told}");
+}
+
 #[test]
 fn of_several_plans_each_is_told_whole_and_one_that_is_wrong_fails() {
     let wrong = PLAN
@@ -62,7 +144,7 @@ fn of_several_plans_each_is_told_whole_and_one_that_is_wrong_fails() {
         .replace("name: mail,", "name: Mail,")
         .replace("      backend: mail", "      backend: mail\n      backend: web")
         .replace("{above: 1500,", "{above: 700,");
-    let verdict = check("plan.yaml", &format!("{PLAN}---{wrong}"));
+    let verdict = check("plan.yaml", &format!("{PLAN}---{wrong}"), false);
     assert!(!verdict.good);
     let told = verdict.text.split_once("MigrationPlan prod/Mail").unwrap().1;
     assert_eq!(
@@ -93,18 +175,18 @@ fn a_file_without_plans_or_without_sense_fails_and_says_so() {
             "apiVersion: \"crossfade.dev/v9\" is not known",
         ),
     ] {
-        let verdict = check("plan.yaml", text);
+        let verdict = check("plan.yaml", text, false);
         assert!(!verdict.good, "{text}");
         assert!(verdict.text.contains(says), "{text}: {}", verdict.text);
     }
     let large = " ".repeat(crate::api::document::LARGEST + 1);
-    assert!(check("plan.yaml", &large).text.contains("more than the 4194304 that are read"));
+    assert!(check("plan.yaml", &large, false).text.contains("more than the 4194304 that are read"));
 }
 
 #[test]
 fn the_items_of_a_list_are_checked_too() {
     let items = PLAN.trim().replace('\n', "\n  ");
-    let verdict = check("plan.yaml", &format!("apiVersion: v1\nkind: List\nitems:\n- {items}\n"));
+    let verdict = check("plan.yaml", &format!("apiVersion: v1\nkind: List\nitems:\n- {items}\n"), false);
     assert!(
         verdict.good && verdict.text.starts_with("MigrationPlan prod/mail: accepted"),
         "{}",

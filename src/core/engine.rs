@@ -227,7 +227,13 @@ impl Engine {
             let ((one, sum), (other, load)) = sum.zip(load)?;
             Some((one.min(other), sum.plus(&load)))
         };
-        self.seen.figures.load = loads.reduce(sum).flatten();
+        let before = self.seen.figures.load.map(|(at, _)| at);
+        let load = loads.reduce(sum).flatten();
+        let figures = &mut self.seen.figures;
+        figures.load = load;
+        // The load is that of the time since the one before.
+        let fails = load.filter(|(_, load)| load.kubernetes_fails());
+        figures.failing_since = fails.and_then(|(at, _)| figures.failing_since.or(before).or(Some(at)));
     }
 
     /// What the shell measured, and when.

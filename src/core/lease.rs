@@ -263,16 +263,12 @@ impl Lease {
     }
 
     fn see(&mut self, found: Option<Found>, now: Time) {
-        let same = |seen: &Option<Found>| match (seen, &found) {
-            (Some(seen), Some(found)) => seen.version == found.version,
-            (None, None) => true,
-            _ => false,
-        };
         self.looked = now;
         self.doubt = false;
         self.wait = Time::default();
+        let version = |found: &Option<Found>| found.as_ref().map(|found| found.version.clone());
         let since = match &self.seen {
-            Some((seen, since)) if same(seen) => *since,
+            Some((seen, since)) if version(seen) == version(&found) => *since,
             _ => now,
         };
         let made = matches!(self.seen, Some((None, _))) && self.is_mine(found.as_ref());

@@ -8,6 +8,9 @@ use crate::time::Time;
 /// Over less than this a count says little; the next reading is compared with the same one.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// Fewer failed requests per second than this are no outage.
+const FEW: f64 = 2.0;
+
 /// Requests of one side, per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Flow {
@@ -36,6 +39,13 @@ impl Load {
     pub fn failing(&self) -> f64 {
         let demand = self.demand();
         if demand > 0.0 { ((self.legacy.failed + self.kubernetes.failed) / demand).min(1.0) } else { 0.0 }
+    }
+
+    /// Whether Kubernetes fails over half of its requests (at least two a second), and legacy less than half
+    /// of its own: what both fail has a common cause, and moving does not help.
+    pub fn kubernetes_fails(&self) -> bool {
+        let half = |flow: &Flow| flow.failed > 0.5 * flow.requests;
+        self.kubernetes.failed >= FEW && half(&self.kubernetes) && !half(&self.legacy)
     }
 
     /// Both together.

@@ -95,6 +95,8 @@ reasons! {
     CapacityShort,
     /// Legacy can take nothing more: the retreat waits for capacity.
     LegacyFull,
+    /// Kubernetes fails over half of its requests, or none of its servers is up.
+    KubernetesFailing,
     /// Both sides keep the capacity that was asked for.
     CapacityReserved,
     /// The plan does not say what the sides can carry: nothing is reserved.

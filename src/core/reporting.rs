@@ -118,6 +118,7 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
         Obstacle::AnotherRaising => Reason::AnotherPlanRaising,
         Obstacle::Short(_) => Reason::CapacityShort,
         Obstacle::Full => Reason::LegacyFull,
+        Obstacle::Failing(_) => Reason::KubernetesFailing,
     }
 }
 
@@ -184,6 +185,7 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
                 | Obstacle::Held
                 | Obstacle::Tripped(_)
                 | Obstacle::Short(_)
+                | Obstacle::Failing(_)
         ),
         _ => false,
     };

@@ -37,6 +37,8 @@ pub struct Wishes {
 pub struct Figures {
     /// What the sides are asked for, summed over the load balancers at which demand is read.
     pub load: Option<(Time, Load)>,
+    /// Since when Kubernetes has failed over half of its requests, and legacy less than half.
+    pub failing_since: Option<Time>,
     /// What the shell measures.
     pub measured: BTreeMap<Figure, (Time, f64)>,
 }

@@ -27,7 +27,7 @@ pub struct Side {
 pub struct Spare {
     /// D.
     pub demand: Option<f64>,
-    /// D*, at least D.
+    /// D*, at least D; it may be known where D is not.
     pub peak: Option<f64>,
     /// Legacy.
     pub legacy: Side,
@@ -55,9 +55,10 @@ impl Spare {
         Some(absorbable(self.kubernetes.ready?, own, self.peak? - own))
     }
 
-    /// How far the weight may fall so that legacy is not full by it, if that is known.
+    /// How far the weight may fall so that legacy is not full by it, if that is known: at the peak, while
+    /// it is not known how much is asked for now.
     pub fn room(&self, weight: Weight) -> Option<Weight> {
-        let (demand, ready) = (self.demand?, self.legacy.ready?);
+        let (demand, ready) = (self.demand.or(self.peak)?, self.legacy.ready?);
         if demand <= 0.0 {
             return Some(Weight::FULL);
         }
@@ -69,7 +70,7 @@ impl Spare {
     /// How far the weight may fall so that filling legacy's pools does not take too much of what a
     /// database can answer: `capacity` connects per second, `each` connections per request/s.
     pub fn burst(&self, capacity: f64, each: f64) -> Option<Weight> {
-        let demand = self.demand.filter(|demand| *demand > 0.0)?;
+        let demand = self.demand.or(self.peak).filter(|demand| *demand > 0.0)?;
         (each > 0.0).then(|| points(BURST * capacity / (demand * each)))
     }
 }

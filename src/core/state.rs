@@ -143,8 +143,8 @@ pub struct Retreat {
     pub target: Weight,
     /// When it began.
     pub since: Time,
-    /// The guard that asked for it.
-    pub guard: GuardKey,
+    /// The guard that asks for it; `None` if Kubernetes failed outright.
+    pub guard: Option<GuardKey>,
     /// Whether its target is reached.
     pub arrived: bool,
 }

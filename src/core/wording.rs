@@ -8,6 +8,7 @@ use crate::reporting::Cause;
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::commands;
 use crate::rules::obstacles::Obstacle;
+use crate::rules::outright::Failing;
 use crate::state::GuardKey;
 use crate::time::Time;
 use crate::turn::Turn;
@@ -134,14 +135,25 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             waits(&format!("route {key} does not stand at the plan's weight yet"), None)
         }
         Obstacle::Short(shortage) => asks(short_words(shortage), None),
+        Obstacle::Failing(Failing::NoServer) => {
+            asks("no Kubernetes server is up in any load balancer: bring them up".into(), None)
+        }
+        Obstacle::Failing(Failing::Requests) => {
+            let since = turn.seen.figures.failing_since;
+            asks(
+                "over half of the requests to Kubernetes fail, and not so on legacy: find out why".into(),
+                since,
+            )
+        }
         Obstacle::Full => {
-            let guard = state.retreat.as_ref().map(|retreat| &retreat.guard);
-            let (signal, database) =
-                guard.map_or(("", ""), |guard| (guard.signal.name(), guard.database.as_str()));
+            let guard = state.retreat.as_ref().and_then(|retreat| retreat.guard.as_ref());
+            let why = guard.map_or("Kubernetes fails".to_owned(), |guard| {
+                format!("{} of database {} is tripped", guard.signal, guard.database)
+            });
             let ready = capacity::spare(turn).legacy.ready.unwrap_or_default();
             asks(
                 format!(
-                    "{signal} of database {database} is tripped, and legacy, which can carry {ready:.0} requests/s, \
+                    "{why}, and legacy, which can carry {ready:.0} requests/s, \
                      can take nothing more: bring legacy servers up, or shed load"
                 ),
                 state.last_step,

@@ -12,6 +12,7 @@ mod main_job;
 mod place;
 mod replicas;
 mod rights;
+mod room;
 mod routes;
 mod shared;
 mod surge;

@@ -9,7 +9,6 @@ use crate::api::Problem;
 use crate::api::spec::{DemandSpec, KubernetesSpec, LegacySpec, MigrationPlanSpec, PrometheusSpec};
 use crate::core::capacity::{Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
 use crate::core::time::Time;
-use crate::probe::prometheus;
 
 /// What somebody measured counts for so long: a pool changes within weeks.
 pub const DECLARED: Duration = Duration::from_hours(30 * 24);
@@ -100,17 +99,22 @@ impl Reader {
         Some(Time::from_millis(millis) + DECLARED)
     }
 
-    /// The core need not know where a figure is read; here the address is looked at.
+    /// The core need not know where a figure is read; here the port is looked at, which no pattern bounds.
     fn measured(&mut self, field: &str, prometheus: Option<&PrometheusSpec>) -> Source {
-        if let Some(given) = prometheus
-            && let Err(error) = prometheus::address(&given.url)
+        if let Some(port) = prometheus.and_then(|given| port(&given.url))
+            && !port.parse::<u16>().is_ok_and(|port| port > 0)
         {
-            let remedy = match error {
-                prometheus::Error::Address { why, .. } => why,
-                other => other.to_string(),
-            };
-            self.problems.push(Problem::new(format!("{field}.url"), "is no address of a Prometheus", remedy));
+            let reason = format!("{port} is no port");
+            self.problems.push(Problem::new(format!("{field}.url"), reason, "write one from 1 to 65535"));
         }
         Source::Measured
     }
+}
+
+/// The port in an address, if it names one.
+fn port(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    let after = host.rsplit(']').next()?;
+    after.split_once(':').map(|(_, port)| port)
 }

@@ -79,6 +79,7 @@ fn figure(value: Option<f64>) -> Option<f64> {
     value.and_then(finite).map(rounded)
 }
 
+/// In percent, to one decimal.
 fn percent(share: Option<f64>) -> Option<f64> {
-    figure(share.map(|share| share * 100.0))
+    share.and_then(finite).map(|share| (share * 1000.0).round() / 10.0)
 }

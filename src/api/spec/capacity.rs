@@ -37,8 +37,8 @@ pub struct LegacySpec {
     /// leave too little of it for what `spec.takeover.legacy` promises.
     pub capacity: LegacyCapacitySpec,
 
-    /// The part of the capacity in percent that must stay unused when legacy receives, 0 to 90.
-    /// Default: 20.
+    /// The part of the capacity in percent that must stay unused when legacy is given traffic other
+    /// than by a retreat, 0 to 90. A retreat may fill 95 percent, whatever stands here. Default: 20.
     #[serde(default = "headroom")]
     #[schemars(schema_with = "shape::headroom")]
     pub headroom: f64,

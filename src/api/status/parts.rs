@@ -348,12 +348,14 @@ shapes! {
         /// Since when.
         #[schemars(length(max = 40))]
         since: String,
-        /// The database of the guard that asked for it.
+        /// The database of the guard that asks for it; none if Kubernetes failed outright.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(max = 63))]
-        database: String,
-        /// The signal of the guard that asked for it.
+        database: Option<String>,
+        /// The signal of the guard that asks for it; none if Kubernetes failed outright.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(max = 63))]
-        signal: String,
+        signal: Option<String>,
         /// Whether it has arrived.
         arrived: bool,
     }

@@ -1,5 +1,6 @@
 //! Tests of the API that need no cluster.
 
+mod capacity;
 mod parsing;
 mod roundtrip;
 

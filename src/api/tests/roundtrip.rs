@@ -11,6 +11,7 @@ use crate::api::parse::parse;
 use crate::api::render::{Engine, StatusInput, render};
 use crate::api::{number, restore, schema};
 use crate::core::guard::{Level, Signal, Tripped};
+use crate::core::peaks::{Peak, Peaks};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::report::{Condition, Report};
@@ -77,7 +78,7 @@ prop_compose! {
     fn state()(
         progress in progress(),
         guards in btree_map(key(), tripped(), 0..5),
-        retreat in of((weight(), time(), key(), any::<bool>())),
+        retreat in of((weight(), time(), of(key()), any::<bool>())),
         by_hand in of((weight(), time(), text())),
         cooldown_until in of(time()),
         retreats in vec(time(), 0..5),
@@ -86,6 +87,7 @@ prop_compose! {
         halt in of((reason(), text(), time())),
         commands in btree_map(select(Command::ALL.to_vec()), (text(), time(), text()), 0..4),
         history in vec((time(), weight(), weight(), reason()), 0..=20),
+        peaks in vec((time(), prop::num::f64::POSITIVE | prop::num::f64::ZERO), 0..=17),
     ) -> State {
         State {
             guards,
@@ -101,6 +103,9 @@ prop_compose! {
                 .map(|(command, (value, at, answer))| (command, Answered { value, at, answer }))
                 .collect(),
             history: history.into_iter().map(|(at, from, to, reason)| Move { at, from, to, reason }).collect(),
+            peaks: Peaks(
+                peaks.into_iter().map(|(at, requests_per_second)| Peak { at, requests_per_second }).collect(),
+            ),
             ..progress
         }
     }
@@ -185,6 +190,12 @@ fn what_cannot_be_read_is_reported_and_the_rest_is_kept() {
         ],
         "trips": [{"database": "accounts", "signal": "ConnectionRate", "level": "Worse", "since": "never"}],
         "cooldown": "long",
+        "demand": {"requestsPerSecond": "many", "window": [
+            {"at": "2026-01-01T00:00:00Z", "requestsPerSecond": 812.5},
+            {"at": "2026-01-01T00:00:00Z", "requestsPerSecond": -1},
+            {"at": "noon", "requestsPerSecond": 900},
+            {"at": "2026-01-01T00:00:00Z"},
+        ]},
         "accepted": {"generation": 2, "spec": {"any": "thing"}},
         "epoch": 4,
     });
@@ -198,6 +209,9 @@ fn what_cannot_be_read_is_reported_and_the_rest_is_kept() {
             "status.trips[0].since",
             "status.history[2]",
             "status.history[1]",
+            "status.demand.window[1]",
+            "status.demand.window[2]",
+            "status.demand.window[3]",
             "status.stage.soaked",
         ]
     );
@@ -211,6 +225,7 @@ fn what_cannot_be_read_is_reported_and_the_rest_is_kept() {
             stage: Some(1), // by its name: its place may have changed
             stage_since: at,
             history: [Move { at, from: one, to: ten, reason: Reason::Raising }].into(),
+            peaks: Peaks([Peak { at, requests_per_second: 812.5 }].into()),
             // A trip survives whatever else is wrong with it.
             guards: [(
                 GuardKey::new("accounts", Signal::ConnectionRate),

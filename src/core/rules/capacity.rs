@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::capacity::{Figure, Source};
+use crate::rules::retreat;
 use crate::spare::{self, Side, Spare};
 use crate::time::Time;
 use crate::turn::{ROUTE_STALE, SAME, Turn};
@@ -54,7 +55,7 @@ fn known(turn: &Turn, route_stale: Duration, measured_stale: Duration) -> Spare 
         Source::Measured => figures.measured(Figure::Demand, now, measured_stale),
     });
     let highest = capacity.demand.and_then(|demand| turn.state.peaks.highest(demand.peak_window, now));
-    let peak = demand.map(|now| highest.map_or(now, |peak| peak.requests_per_second.max(now)));
+    let peak = [demand, highest.map(|peak| peak.requests_per_second)].into_iter().flatten().reduce(f64::max);
     let legacy = capacity.legacy.and_then(|legacy| match legacy.capacity {
         Source::Route(route) => {
             let up = servers_up(turn, route, route_stale)?;
@@ -98,7 +99,9 @@ pub fn against_staying(turn: &Turn, weight: Weight) -> Option<Shortage> {
     let capacity = &turn.plan.capacity;
     capacity.legacy?;
     let spare = spare(turn);
-    let Some(peak) = spare.peak else { return Some(Shortage::DemandUnknown) };
+    let Some(peak) = spare.peak.filter(|_| spare.demand.is_some()) else {
+        return Some(Shortage::DemandUnknown);
+    };
     let Some(ready) = spare.legacy.ready else { return Some(Shortage::LegacyUnknown) };
     let needs = spare::legacy_needs(weight, peak, capacity.takeover);
     (ready < needs).then_some(Shortage::Legacy { needs, ready })
@@ -133,6 +136,13 @@ pub fn fits(turn: &Turn, fallen: Weight) -> Weight {
     let slowest = turn.plan.databases.iter().filter_map(|database| database.connection_rate_capacity);
     let burst = slowest.reduce(f64::min).zip(each).and_then(|(capacity, each)| spare.burst(capacity, each));
     most.min(room).min(burst.map_or(most, |burst| burst.minus(fallen)))
+}
+
+/// How far the weight may fall at once from a Kubernetes that fails: as far as legacy has room.
+pub fn fits_at_once(turn: &Turn) -> Weight {
+    let spare = known(turn, REMEMBERED, REMEMBERED);
+    let fallen = || retreat::fallen(turn, turn.plan.rollback.every);
+    spare.room(turn.intended()).unwrap_or_else(|| BLIND_STEP.minus(fallen()))
 }
 
 /// Whether nothing fits any more: less than a load balancer can tell.

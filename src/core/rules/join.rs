@@ -67,6 +67,9 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     let step = if lowers { capacity::fits(turn, Weight::ZERO) } else { turn.plan.rollback.max_step };
     if lowers && last_holder::may_lower(turn) {
         let to = reading.weight.minus(step).max(intended).min(reading.weight);
+        if same(to, reading.weight) && to > intended {
+            return;
+        }
         turn.write(instance, to, Purpose::Retreat);
     } else if !lowers && may_rise(turn) {
         turn.write(instance, reading.weight.plus(step).min(intended), Purpose::Raise);

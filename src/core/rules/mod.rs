@@ -9,6 +9,7 @@ pub mod join;
 pub mod last_holder;
 pub mod levels;
 pub mod obstacles;
+pub mod outright;
 pub mod peak;
 pub mod raise;
 pub mod retreat;

@@ -7,6 +7,7 @@ use crate::guard::Unknown;
 use crate::plan::InstanceIndex;
 use crate::route::Outcome;
 use crate::rules::capacity::{self, Shortage};
+use crate::rules::outright::{self, Failing};
 use crate::seen::Authority;
 use crate::time::Time;
 use crate::turn::{Turn, same};
@@ -49,6 +50,8 @@ pub enum Obstacle {
     AnotherRaising,
     /// Capacity is short of what the present weight asks for, or of what the next would.
     Short(Shortage),
+    /// Kubernetes fails outright.
+    Failing(Failing),
     /// A retreat is under way, and legacy can take nothing more.
     Full,
 }
@@ -62,7 +65,11 @@ pub fn all(turn: &Turn) -> impl Iterator<Item = Obstacle> {
 pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
     let (state, seen, plan) = (&*turn.state, turn.seen, turn.plan);
     let when = |is: bool, obstacle: Obstacle| is.then_some(obstacle);
-    let first = [when(seen.authority != Authority::Holder, Obstacle::NotLeader), retreating(turn)];
+    let first = [
+        when(seen.authority != Authority::Holder, Obstacle::NotLeader),
+        retreating(turn),
+        outright::failing(turn).map(Obstacle::Failing),
+    ];
     let guards = seen.judgements.iter().enumerate().filter_map(move |(place, (key, judgement))| {
         if state.is_tripped(key) {
             Some(Obstacle::Tripped(place))

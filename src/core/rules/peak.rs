@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use crate::capacity::{Figure, Source};
 use crate::guard::Level;
 use crate::peaks::{MEAN, Peak};
-use crate::rules::capacity;
+use crate::rules::capacity::{self, MEASURED_STALE};
 use crate::turn::{ROUTE_STALE, Turn};
 
 /// The share of failed requests from which on demand is not what users want.
@@ -14,7 +15,13 @@ const FAILING: f64 = 0.01;
 /// Takes in the demand that was measured since.
 pub fn count(turn: &mut Turn) {
     let Some(demand) = turn.plan.capacity.demand else { return };
-    let Some((at, load)) = turn.seen.figures.load else { return };
+    let figures = &turn.seen.figures;
+    let (measured, stale) = match demand.from {
+        Source::Route(_) => (figures.load.map(|(at, _)| at), ROUTE_STALE),
+        Source::Measured => (figures.measured.get(&Figure::Demand).map(|(at, _)| *at), MEASURED_STALE),
+        Source::Declared { .. } => return,
+    };
+    let Some(at) = measured else { return };
     let mean = turn.state.volatile.mean;
     if mean.counted_to == Some(at) {
         return;
@@ -22,8 +29,9 @@ pub fn count(turn: &mut Turn) {
     turn.state.volatile.mean.counted_to = Some(at);
     let span = mean.counted_to.map_or(Duration::ZERO, |to| at.since(to));
     let tripped = turn.state.guards.values().any(|guard| guard.level != Level::Clear);
+    let failing = figures.load.is_some_and(|(_, load)| load.failing() > FAILING);
     let Some(now) = capacity::spare(turn).demand else { return };
-    if span > ROUTE_STALE || tripped || load.failing() > FAILING {
+    if span > stale || tripped || failing {
         return;
     }
     let mean = &mut turn.state.volatile.mean;

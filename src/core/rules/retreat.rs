@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::guard::Level;
 use crate::plan::{Plan, RollbackTo};
 use crate::reason::Reason;
-use crate::rules::{capacity, commands};
+use crate::rules::{capacity, commands, outright};
 use crate::state::{GuardKey, Retreat, State};
 use crate::turn::{SAME, Turn, above};
 use crate::weight::Weight;
@@ -19,6 +19,9 @@ const FIRST_COOLDOWN: Duration = Duration::from_mins(30);
 /// Begins, continues or ends a retreat.
 pub fn brake(turn: &mut Turn) {
     if !turn.state.volatile.settled {
+        return;
+    }
+    if outright::leave(turn) {
         return;
     }
     match turn.state.retreat.clone() {
@@ -35,23 +38,42 @@ fn begin(turn: &mut Turn) {
         return;
     }
     let target = target_below(turn.plan, turn.state, weight);
-    let now = turn.now;
+    let why = format!("{} of database {}", guard.signal, guard.database);
+    open(turn, target, Some(guard), Reason::GuardRollback, &why);
+    step(turn, target);
+}
+
+/// Begins a retreat from a Kubernetes that fails, or makes one under way of it.
+pub fn begin_outright(turn: &mut Turn, why: &str) {
+    let going = turn.state.retreat.as_ref().map(|retreat| (retreat.guard.is_none(), retreat.target));
+    match going {
+        None => {
+            forget_unseen_raise(turn);
+            open(turn, Weight::ZERO, None, Reason::KubernetesFailing, why);
+        }
+        Some((true, Weight::ZERO)) => {}
+        Some(_) => {
+            if let Some(retreat) = turn.state.retreat.as_mut() {
+                (retreat.guard, retreat.target, retreat.arrived) = (None, Weight::ZERO, false);
+            }
+            turn.record();
+            turn.tell(Reason::KubernetesFailing, format!("the retreat goes on to 0 %: {why}"));
+        }
+    }
+}
+
+/// A retreat is counted, and told, when it begins.
+fn open(turn: &mut Turn, target: Weight, guard: Option<GuardKey>, reason: Reason, why: &str) {
+    let (weight, now) = (turn.intended(), turn.now);
     turn.state.retreats.retain(|began| now.since(*began) < DAY);
     turn.state.retreats.push_back(now);
     turn.state.retreats_ever += 1;
     if commands::token_needed(turn) {
         turn.state.approved = None;
     }
-    turn.tell(
-        Reason::GuardRollback,
-        format!(
-            "retreat from {weight} % towards {target} %: {} of database {}",
-            guard.signal, guard.database
-        ),
-    );
+    turn.tell(reason, format!("retreat from {weight} % towards {target} %: {why}"));
     turn.state.retreat = Some(Retreat { target, since: now, guard, arrived: false });
     turn.record();
-    step(turn, target);
 }
 
 /// A raise that was read back nowhere has not happened: what goes down goes from where it began.
@@ -68,24 +90,27 @@ fn forget_unseen_raise(turn: &mut Turn) {
 }
 
 fn go_on(turn: &mut Turn, mut retreat: Retreat) {
-    if !turn.state.is_tripped(&retreat.guard) || !is_known(turn, &retreat.guard) {
+    let tripped = retreat.guard.as_ref().is_some_and(|guard| turn.state.is_tripped(guard));
+    if !tripped || !retreat.guard.as_ref().is_some_and(|guard| is_known(turn, guard)) {
         if let Some(guard) = breached(turn) {
             // Another guard carries the same retreat on.
-            retreat.guard = guard;
+            retreat.guard = Some(guard);
             turn.state.retreat = Some(retreat.clone());
             turn.record();
-        } else if turn.state.is_tripped(&retreat.guard) {
+        } else if tripped {
             return;
         } else if let Some(guard) = at_rollback(turn.state) {
             // So does one that nothing is known of: when it is, that is no new retreat.
-            turn.state.retreat = Some(Retreat { guard, ..retreat });
+            turn.state.retreat = Some(Retreat { guard: Some(guard), ..retreat });
             turn.record();
             return;
         } else {
             turn.state.retreat = None;
             turn.record();
             let weight = turn.intended();
-            turn.tell(Reason::RolledBack, format!("the retreat ended at {weight} %, its guard is clear"));
+            let over =
+                if retreat.guard.is_some() { "its guard is clear" } else { "Kubernetes no longer fails" };
+            turn.tell(Reason::RolledBack, format!("the retreat ended at {weight} %, {over}"));
             return;
         }
     }
@@ -104,7 +129,7 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
             Reason::GuardRollback,
             format!("still over the threshold at {weight} %: on towards {target} %"),
         );
-        turn.state.retreat = Some(Retreat { target, guard, ..retreat });
+        turn.state.retreat = Some(Retreat { target, guard: Some(guard), ..retreat });
         step(turn, target);
     }
 }
@@ -155,26 +180,31 @@ fn measured_in(plan: &Plan, key: &GuardKey) -> Duration {
     plan.rollback.every.max(within.max().unwrap_or_default() + database.every)
 }
 
-/// One step of the retreat, with the cooldown that runs from it.
+/// One step of the retreat as far as it fits, with the cooldown that runs from it.
 fn step(turn: &mut Turn, target: Weight) {
-    let (every, now) = (turn.plan.rollback.every, turn.now);
-    let room = capacity::fits(turn, fallen(turn, every));
-    if room > SAME {
-        // A person may have lowered the weight below the target meanwhile.
-        let to = turn.intended().minus(room).max(target).min(turn.intended());
-        turn.move_to(to, Reason::GuardRollback);
-        turn.fall_back_to_stage();
-        if let Some(retreat) = turn.state.retreat.as_mut() {
-            retreat.arrived = to <= target;
-        }
-        turn.state.cooldown_until = Some(now + cooldown(turn.state.retreats.len()));
+    let every = turn.plan.rollback.every;
+    let fits = capacity::fits(turn, fallen(turn, every));
+    // A person may have lowered the weight below the target meanwhile.
+    if fits > SAME || turn.intended() <= target {
+        fall(turn, turn.intended().minus(fits).max(target), Reason::GuardRollback);
     }
     turn.is_due(turn.state.last_step, every);
 }
 
+/// Lowers the weight, if it is not there yet, as a step of the retreat.
+pub fn fall(turn: &mut Turn, to: Weight, reason: Reason) {
+    let to = to.min(turn.intended());
+    turn.move_to(to, reason);
+    turn.fall_back_to_stage();
+    if let Some(retreat) = turn.state.retreat.as_mut() {
+        retreat.arrived = to <= retreat.target;
+    }
+    turn.state.cooldown_until = Some(turn.now + cooldown(turn.state.retreats.len()));
+}
+
 /// How far the weight has fallen within the last `every`, by whatever: it counts as a part of the
 /// step (a new holder may find what the one before it has just done).
-fn fallen(turn: &Turn, every: Duration) -> Weight {
+pub fn fallen(turn: &Turn, every: Duration) -> Weight {
     let young = turn.state.history.iter().filter(|step| turn.now.since(step.at) < every);
     young.fold(Weight::ZERO, |sum, step| sum.plus(step.from.minus(step.to)))
 }

@@ -39,7 +39,6 @@ pub fn count(turn: &mut Turn) {
         turn.tell(Reason::StageProven, format!("stage {} has soaked", stage.name));
         return;
     }
-    turn.wake(now + stage.soak.saturating_sub(after));
     let part = (stage.soak / PARTS).max(PART_AT_LEAST).as_millis();
     if before.as_millis() / part != after.as_millis() / part {
         turn.record();

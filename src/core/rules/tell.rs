@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::capacity::Source;
 use crate::reason::Reason;
 use crate::reporting::{self, Cause};
 use crate::turn::{ROUTE_STALE, Turn};
@@ -28,6 +29,13 @@ fn wake(turn: &mut Turn, causes: &[Cause]) {
     for cause in causes {
         if let Some(at) = cause.until(turn) {
             turn.wake(at);
+        }
+    }
+    let capacity = &turn.plan.capacity;
+    let sources = [capacity.demand.map(|demand| demand.from), capacity.legacy.map(|legacy| legacy.capacity)];
+    for source in sources.into_iter().flatten() {
+        if let Source::Declared { until: Some(until), .. } = source {
+            turn.wake(until);
         }
     }
     let just_after = ROUTE_STALE + Duration::from_millis(1);

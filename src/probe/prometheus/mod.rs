@@ -22,7 +22,6 @@ use tokio::time::timeout;
 
 use answer::Answer;
 pub use error::Error;
-pub use https::address;
 
 /// How long one request may take, unless there is a reason. Prometheus itself gives a query up
 /// after two minutes (`--query.timeout`).

@@ -3,9 +3,11 @@
 //!
 //! Two answers are needed for a server. `show servers state` says in numbers, in a versioned format,
 //! how it stands. `show stat` says that only in texts of many forms (`UP 1/3`, `MAINT (via b/s)`),
-//! but alone says who is a backup.
+//! but alone says who is a backup, and what was counted ([`counted`]).
 
-use std::collections::{HashMap, HashSet};
+use super::counted;
+use crossfade_core::route::Requests;
+use std::collections::HashMap;
 
 /// One process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,14 @@ pub struct Server {
     pub withheld: bool,
     /// Whether it gets traffic only while all others are down.
     pub backup: bool,
+    /// What was counted of it, if this version says so.
+    pub counted: Option<Requests>,
+}
+
+/// What `show stat` says of a server.
+struct Statistics {
+    backup: bool,
+    counted: Option<Requests>,
 }
 
 /// Operational states in which a server takes new requests: starting (slow start), running
@@ -57,7 +67,7 @@ pub fn process(answer: &str) -> Result<Process, &'static str> {
 /// Reads the answers to `show servers state BACKEND` and `show stat BACKEND 4 -1`, or says what is
 /// missing. Sorted by name.
 pub fn servers(backend: &str, state: &str, stat: &str) -> Result<Vec<Server>, &'static str> {
-    let backups = backups(backend, stat)?;
+    let mut statistics = statistics(backend, stat)?;
     let mut lines = state.lines();
     // The first line is the format's version. A later one may add columns, which are named.
     let header = lines.find_map(|line| line.strip_prefix("# ")).ok_or("the header of the servers' state")?;
@@ -79,24 +89,31 @@ pub fn servers(backend: &str, state: &str, stat: &str) -> Result<Vec<Server>, &'
         let weight =
             number(weight).and_then(|weight| u16::try_from(weight).ok()).ok_or("a server's srv_uweight")?;
         let name = (*values.get(name).ok_or("a server's srv_name")?).to_owned();
-        let backup = backups.contains(name.as_str());
-        servers.push(Server { weight, up: runs && !withheld, withheld, backup, name });
+        // A server that was added in between stands in one answer alone.
+        let known = statistics.remove(name.as_str());
+        let Statistics { backup, counted } = known.unwrap_or(Statistics { backup: false, counted: None });
+        servers.push(Server { weight, up: runs && !withheld, withheld, backup, counted, name });
     }
     servers.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(servers)
 }
 
-fn backups<'a>(backend: &str, stat: &'a str) -> Result<HashSet<&'a str>, &'static str> {
+fn statistics<'a>(backend: &str, stat: &'a str) -> Result<HashMap<&'a str, Statistics>, &'static str> {
     let mut lines = stat.lines();
     let header =
         lines.next().and_then(|line| line.strip_prefix("# ")).ok_or("the header of the statistics")?;
     let columns = Columns::new(header.split(','));
     let (proxy, server) = (columns.index("pxname")?, columns.index("svname")?);
     let backup = columns.index("bck")?;
+    let counters = counted::Counters::find(|name| columns.index(name).ok());
     // All columns used stand before the first that may hold a comma or a quote.
     let rows = lines.map(|line| line.split(',').collect::<Vec<_>>());
-    let rows = rows.filter(|row| row.get(proxy) == Some(&backend) && row.get(backup) == Some(&"1"));
-    Ok(rows.filter_map(|row| row.get(server).copied()).collect())
+    let rows = rows.filter(|row| row.get(proxy) == Some(&backend));
+    let known = rows.filter_map(|row| {
+        let counted = counters.as_ref().and_then(|counters| counters.read(&row));
+        Some((*row.get(server)?, Statistics { backup: row.get(backup) == Some(&"1"), counted }))
+    });
+    Ok(known.collect())
 }
 
 struct Columns<'a>(Vec<&'a str>);
@@ -123,12 +140,18 @@ mod tests {
 3 mail 3 ingress-1 127.0.0.1 2 0 0 0
 3 mail 5 old-1 127.0.0.1 0 5 10 10
 3 mail 6 bk-1 127.0.0.1 1 8 10 10";
-    const STAT: &str = "# pxname,svname,weight,act,bck,chkfail
-mail,vm-1,100,1,0,
-mail,bk-1,10,0,1,";
+    const STAT: &str = "# pxname,svname,stot,econ,eresp,wretr,wredis,weight,act,bck,lbtot,hrsp_5xx,req_tot
+mail,vm-1,7,0,1,0,0,100,1,0,7,2,6
+mail,bk-1,0,0,0,0,0,10,0,1,0,0,0
+mail,ingress-1,0,0,0,0,0,0,1,0,0,0,";
 
     fn server(name: &str, weight: u16, up: bool, withheld: bool, backup: bool) -> Server {
-        Server { name: name.to_owned(), weight, up, withheld, backup }
+        let counted = match name {
+            "vm-1" => Some(Requests { all: 7, failed: 3 }),
+            "bk-1" | "ingress-1" => Some(Requests::default()),
+            _ => None,
+        };
+        Server { name: name.to_owned(), weight, up, withheld, backup, counted }
     }
 
     #[test]
@@ -152,6 +175,13 @@ mail,bk-1,10,0,1,";
         );
         assert_eq!(servers("mail", "1", STAT), Err("the header of the servers' state"));
         assert_eq!(servers("mail", STATE, ""), Err("the header of the statistics"));
+    }
+
+    #[test]
+    fn without_a_counter_a_server_is_read_all_the_same() {
+        let servers = servers("mail", STATE, &STAT.replace("wredis", "x")).unwrap();
+        assert_eq!(servers.len(), 5);
+        assert!(servers.iter().all(|server| server.counted.is_none()));
     }
 
     #[test]

@@ -18,6 +18,7 @@
 mod address;
 mod answer;
 mod cli;
+mod counted;
 mod pools;
 pub mod share;
 pub mod tls;

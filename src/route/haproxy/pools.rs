@@ -2,7 +2,7 @@
 
 use super::answer::{Process, Server};
 use super::share::{self, Weights};
-use crossfade_core::route::Reading;
+use crossfade_core::route::{Counted, Reading, Requests};
 use crossfade_core::weight::Weight;
 use std::fmt;
 use wildmatch::WildMatch;
@@ -134,7 +134,9 @@ impl Pools {
             boot: fingerprint([process.pid, process.started].iter().flat_map(|number| number.to_le_bytes())),
             legacy_up: up(&self.legacy),
             kubernetes_up: up(&self.kubernetes),
-            counted: None,
+            counted: counted(&self.legacy)
+                .zip(counted(&self.kubernetes))
+                .map(|(legacy, kubernetes)| Counted { legacy, kubernetes }),
         })
     }
 
@@ -181,6 +183,15 @@ pub enum Fault {
 
 fn up(servers: &[Server]) -> u32 {
     count(servers.iter().filter(|server| server.up))
+}
+
+/// The sum over a pool, if all of its servers are counted. It falls when a server is removed, or its
+/// counters are cleared.
+fn counted(servers: &[Server]) -> Option<Requests> {
+    servers.iter().try_fold(Requests::default(), |sum, server| {
+        let Requests { all, failed } = server.counted?;
+        Some(Requests { all: sum.all.saturating_add(all), failed: sum.failed.saturating_add(failed) })
+    })
 }
 
 fn count<'a>(servers: impl Iterator<Item = &'a Server>) -> u32 {

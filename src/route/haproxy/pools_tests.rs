@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn server(name: &str, weight: u16, up: bool) -> Server {
-    Server { name: name.to_owned(), weight, up, withheld: false, backup: false }
+    Server { name: name.to_owned(), weight, up, withheld: false, backup: false, counted: None }
 }
 
 fn globs(texts: &[&str]) -> Vec<Glob> {
@@ -88,6 +88,27 @@ fn a_setting_changes_with_any_weight_or_name_and_a_boot_with_the_process() {
     let boot = |pid, started| pools.reading(&Process { pid, started, stopping: false }).unwrap().boot;
     assert!(boot(1, 2) != boot(2, 2) && boot(1, 2) != boot(1, 3));
     assert_eq!(base.boot, boot(1, 2));
+}
+
+#[test]
+fn a_pool_has_counted_what_all_of_its_servers_have_and_a_backup_nothing() {
+    let counts = |all, failed| Some(Requests { all, failed });
+    let with = |one, other, name: &str| {
+        reading(&[
+            Server { counted: one, ..server("vm-1", 1, true) },
+            Server { counted: other, ..server("vm-2", 1, false) },
+            Server { counted: counts(50, 0), ..server("ingress-1", 1, true) },
+            Server { counted: counts(1, 1), backup: true, ..server(name, 1, true) },
+        ])
+        .unwrap()
+        .counted
+    };
+    let counted = with(counts(5, 2), counts(70, 0), "vm-3").unwrap();
+    assert_eq!(
+        (counted.legacy, counted.kubernetes),
+        (Requests { all: 75, failed: 2 }, counts(50, 0).unwrap())
+    );
+    assert_eq!(with(counts(5, 2), None, "extra"), None);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Each rule with what it refuses and what it lets through, on the API server and offline.
 
+mod capacity;
+
 use std::collections::BTreeSet;
 
 use crossfade::api::parse::parse;
@@ -221,7 +223,7 @@ async fn create(spec: &Value) -> Result<(), String> {
 #[tokio::test]
 async fn every_rule_refuses_what_is_wrong_with_its_message_and_lets_the_right_through() {
     let mut told = BTreeSet::new();
-    for Case { law, wrong, right } in cases() {
+    for Case { law, wrong, right } in cases().into_iter().chain(capacity::cases()) {
         told.insert(law.reason);
         let message = law.message();
         let refused = create(&changed(&wrong)).await.expect_err(&format!("accepted: {wrong:?}"));
@@ -286,7 +288,7 @@ fn misshapen() -> Vec<(Change, &'static str)> {
 
 #[tokio::test]
 async fn what_the_schema_refuses_is_refused_offline_at_the_same_field() {
-    for (change, field) in misshapen() {
+    for (change, field) in misshapen().into_iter().chain(capacity::misshapen()) {
         let spec = changed(&change);
         let answer = create(&spec).await;
         if field.is_empty() {

@@ -10,8 +10,17 @@ use super::{cluster, namespace, plan, plans, spec};
 #[tokio::test]
 async fn defaults_are_filled_in_as_the_offline_reading_fills_them_in() {
     let plans = plans(cluster().await, "default");
-    let stored = plans.create(&PostParams::default(), &plan("defaults", &spec())).await.unwrap();
+    let mut spec = spec();
+    let prometheus = json!({"url": "https://prometheus.example", "query": "up"});
+    spec["legacy"] = json!({"capacity": {"prometheus": prometheus}});
+    spec["demand"] = json!({"route": "edge"});
+    let stored = plans.create(&PostParams::default(), &plan("defaults", &spec)).await.unwrap();
     let stored = &stored.data["spec"];
+    assert_eq!(stored["demand"], json!({"route": "edge", "surgeFactor": "1.5", "peakWindow": "168h"}));
+    assert_eq!(stored["legacy"]["headroom"], 20);
+    assert_eq!(stored["legacy"]["capacity"]["prometheus"]["every"], "15s");
+    assert_eq!(stored["legacy"]["capacity"]["prometheus"]["insecure"], false);
+    assert_eq!(stored["takeover"], json!({"legacy": 100}));
     assert_eq!(stored["paused"], false);
     assert_eq!(stored["rollback"], json!({"to": "Previous", "maxStep": 25, "every": "5s"}));
     assert_eq!(stored["stages"][0]["approval"], "NotRequired");
@@ -20,7 +29,7 @@ async fn defaults_are_filled_in_as_the_offline_reading_fills_them_in() {
     assert_eq!(stored["databases"][0]["mysql"]["port"], 3306);
     assert_eq!(stored["databases"][0]["mysql"]["insecure"], false);
     assert_eq!(stored["databases"][0]["guards"][0]["enabled"], true);
-    assert_eq!(parse(stored).unwrap(), parse(&spec()).unwrap());
+    assert_eq!(parse(stored).unwrap(), parse(&spec).unwrap());
 }
 
 #[tokio::test]
@@ -48,6 +57,12 @@ async fn the_longest_plan_that_is_allowed_stays_within_the_cost_of_the_rules() {
         database
     });
     spec["databases"] = databases.collect();
+    let prometheus = || {
+        let url = format!("https://{}/{}", "h".repeat(120), "p".repeat(120));
+        json!({"url": url, "query": "q".repeat(1024), "caSecret": "c".repeat(253), "tokenSecret": "t".repeat(253)})
+    };
+    spec["legacy"] = json!({"capacity": {"prometheus": prometheus()}});
+    spec["demand"] = json!({"prometheus": prometheus()});
     let plans = plans(cluster().await, "default");
     let params = PostParams { dry_run: true, ..PostParams::default() };
     plans.create(&params, &plan("long", &spec)).await.unwrap();
@@ -84,7 +99,8 @@ async fn kubectl_get_shows_where_a_plan_stands() {
     plans.create(&PostParams::default(), &plan("mail", &spec())).await.unwrap();
     let status = json!({"status": {
         "phase": "Paused", "stage": {"name": "tenth"}, "weight": {"intended": 10.5, "actual": 10.48},
-        "summary": {"guard": "Pause accounts/ConnectionRate", "connectionsPerSecond": 912, "why": "a surge"},
+        "summary": {"guard": "Pause accounts/ConnectionRate", "connectionsPerSecond": 912, "legacyFree": 37,
+                    "why": "a surge"},
     }});
     plans.patch_status("mail", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
     let shown = cluster.kubectl(["get", "mplan", "--namespace=columns"]).await.unwrap();
@@ -92,10 +108,13 @@ async fn kubectl_get_shows_where_a_plan_stands() {
         .lines()
         .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
         .collect();
-    assert_eq!(lines[0], ["NAME", "PHASE", "STAGE", "WEIGHT", "CONN/S", "GUARD", "WHY", "AGE"]);
     assert_eq!(
-        lines[1][..7],
-        ["mail", "Paused", "tenth", "10.48", "912", "Pause accounts/ConnectionRate", "a surge"]
+        lines[0],
+        ["NAME", "PHASE", "STAGE", "WEIGHT", "CONN/S", "GUARD", "LEGACY-FREE", "WHY", "AGE"]
+    );
+    assert_eq!(
+        lines[1][..8],
+        ["mail", "Paused", "tenth", "10.48", "912", "Pause accounts/ConnectionRate", "37", "a surge"]
     );
 }
 

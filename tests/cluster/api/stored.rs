@@ -7,9 +7,11 @@ use crossfade::api::parse::parse;
 use crossfade::api::render::{Engine, StatusInput, render};
 use crossfade::api::{restore, worth};
 use crossfade::core::guard::{Judgement, Level, Signal, Tripped};
+use crossfade::core::peaks::{Peak, Peaks};
 use crossfade::core::reason::Reason;
-use crossfade::core::report::{Blocker, Condition, GuardReport, Phase, Report, Who};
+use crossfade::core::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report, Who};
 use crossfade::core::route::{Reading, Seen};
+use crossfade::core::spare::{Side, Spare};
 use crossfade::core::state::{
     Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State,
 };
@@ -43,7 +45,7 @@ fn state() -> State {
         approved: Some("half".into()),
         guards: [(key.clone(), Tripped { level: Level::Rollback, since: at(3), baseline: Some(0.1 + 0.2) })]
             .into(),
-        retreat: Some(Retreat { target: weight(0.01), since: at(4), guard: key, arrived: true }),
+        retreat: Some(Retreat { target: weight(0.01), since: at(4), guard: Some(key), arrived: true }),
         rolled_back_by_hand: Some(ByHand { target: weight(0.0), since: at(5), reason: "ä \"b\"".into() }),
         last_step: Some(at(6)),
         cooldown_until: Some(at(7)),
@@ -54,6 +56,7 @@ fn state() -> State {
         joined: ["edge/unix:///run/haproxy/admin.sock".into()].into(),
         commands: [(Command::Approve, Answered { value: "half".into(), at: at(12), answer: "done".into() })]
             .into(),
+        peaks: Peaks([Peak { at: at(14), requests_per_second: 1234.567_890_123_4 }].into()),
         history: [Move { at: at(13), from: weight(1.0), to: weight(33.33), reason: Reason::Raising }].into(),
         ..State::default()
     }
@@ -87,6 +90,17 @@ fn report() -> Report {
         soak_ends: Some(at(100)),
         approval_token: "0123456789abcdef".into(),
         token_needed: true,
+        capacity: CapacityReport {
+            spare: Spare {
+                demand: Some(1000.25),
+                peak: Some(1234.5),
+                legacy: Side { ready: Some(3000.0), load: Some(895.5) },
+                kubernetes: Side::default(),
+            },
+            absorbed_by_legacy: Some(0.75),
+            absorbed_by_kubernetes: None,
+            peak: Some(Peak { at: at(14), requests_per_second: 1234.567_890_123_4 }),
+        },
     }
 }
 
@@ -95,7 +109,10 @@ async fn a_status_is_kept_to_the_last_field_and_gives_the_state_back() {
     let cluster = cluster().await;
     namespace(cluster, "stored").await;
     let plans = plans(cluster, "stored");
-    let stored = plans.create(&PostParams::default(), &plan("mail", &spec())).await.unwrap();
+    let mut spec = spec();
+    spec["legacy"] = json!({"capacity": {"requestsPerSecondPerServer": 300}});
+    spec["demand"] = json!({"route": "edge"});
+    let stored = plans.create(&PostParams::default(), &plan("mail", &spec)).await.unwrap();
     let spec = &stored.data["spec"];
     let parsed = parse(spec).unwrap();
     let (state, report) = (state(), report());

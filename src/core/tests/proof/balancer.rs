@@ -46,7 +46,7 @@ pub struct Balancer {
 
 impl Balancer {
     pub fn new(weight: Weight) -> Self {
-        let reading = Reading { weight, setting: 1, boot: 1, legacy_up: 4, kubernetes_up: 4 };
+        let reading = Reading { weight, setting: 1, boot: 1, legacy_up: 4, kubernetes_up: 4, counted: None };
         Self { reading, configured: weight, hands: Hands::Well, lane: VecDeque::new() }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::action::Action;
+use crossfade_core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
 use crossfade_core::decide::{Decision, decide};
 use crossfade_core::guard::{Condition, Guard, Judgement, Level, Signal, Test, Tripped, Unknown};
 use crossfade_core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
@@ -63,7 +64,7 @@ pub fn stage(name: &str, weight: u16) -> Stage {
 }
 
 /// canary 1, tenth 10, half 50, full 100, each with a soak of 10 minutes; one database sampled
-/// every second with two guards; two instances; retreats of 25 every 5 s.
+/// every second with two guards; two instances; retreats of 25 every 5 s; legacy can carry all.
 pub fn plan() -> Plan {
     Plan {
         paused: false,
@@ -75,8 +76,30 @@ pub fn plan() -> Plan {
             name: "accounts".into(),
             every: seconds(1),
             guards: vec![rate_guard(), max_guard()],
+            connection_rate_capacity: None,
         }],
         rollback: Rollback { to: RollbackTo::Previous, max_step: percent(25), every: seconds(5) },
+        capacity: capacity(declared(1_000.0), declared(2_000.0)),
+    }
+}
+
+/// A figure that somebody wrote down, for ever.
+pub fn declared(requests_per_second: f64) -> Source {
+    Source::Declared { requests_per_second, until: None }
+}
+
+/// So much is asked for, and so much can legacy carry; all of it must be able to go back.
+pub fn capacity(demand: Source, legacy: Source) -> Capacity {
+    Capacity {
+        demand: Some(Demand { from: demand, surge_factor: 1.5, peak_window: minutes(60) }),
+        legacy: Some(Legacy {
+            capacity: legacy,
+            requests_per_second_per_server: 300.0,
+            connections_per_server: None,
+            headroom: 0.2,
+        }),
+        kubernetes: None,
+        takeover: Takeover::default(),
     }
 }
 
@@ -91,7 +114,7 @@ pub fn of_max() -> GuardKey {
 /// What an instance says that stands at `weight`, with every server up.
 pub fn reading(weight: Weight) -> Reading {
     let setting = u64::from(weight.hundredths()) + 1;
-    Reading { weight, setting, boot: 1, legacy_up: 4, kubernetes_up: 4 }
+    Reading { weight, setting, boot: 1, legacy_up: 4, kubernetes_up: 4, counted: None }
 }
 
 /// A judgement of fresh, quiet data.

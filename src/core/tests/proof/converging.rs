@@ -62,7 +62,7 @@ fn what_stands_higher_is_lowered_but_not_before_the_routes_were_compared_nor_by_
     let still = Judgement { resume: false, ..quiet() };
     let braking = last_holder.at_level(&rate(), Level::Rollback).judged(&rate(), still).but(|case| {
         let since = ago(seconds(9));
-        case.state.retreat = Some(Retreat { target: percent(25), since, guard: rate(), arrived: true });
+        case.state.retreat = Some(Retreat { target: percent(25), since, guard: Some(rate()), arrived: true });
     });
     assert_eq!(braking.writes(), BOTH_TO_25);
 }
@@ -132,7 +132,7 @@ fn between_the_steps_of_a_retreat_what_others_raise_is_for_the_drift_rules() {
     assert_eq!(raised().writes(), []);
     let retreated = raised().at_level(&rate(), Level::Rollback).but(|case| {
         let since = ago(minutes(9));
-        case.state.retreat = Some(Retreat { target: percent(50), since, guard: rate(), arrived: true });
+        case.state.retreat = Some(Retreat { target: percent(50), since, guard: Some(rate()), arrived: true });
     });
     assert_eq!(retreated.writes(), []);
     let moved_now = raised().but(|case| case.state.last_step = Some(NOW));

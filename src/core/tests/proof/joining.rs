@@ -122,7 +122,7 @@ fn braking(
         case.seen.authority = Authority::LastHolder;
         case.state.intended = Some(percent(intended));
         let since = ago(minutes(1));
-        case.state.retreat = Some(Retreat { target: percent(25), since, guard: rate(), arrived: true });
+        case.state.retreat = Some(Retreat { target: percent(25), since, guard: Some(rate()), arrived: true });
         case.seen.instances[0].reading = Some((NOW, reading(percent(stands))));
     });
     let state = case.but(change).decide().state;

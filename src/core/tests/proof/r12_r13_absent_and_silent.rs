@@ -50,8 +50,12 @@ fn the_last_holder_counts_the_falls_that_it_reads_as_its_own_steps() {
 #[test]
 fn the_last_holder_never_raises_what_fell() {
     let case = standing_at(50).breaching(&rate()).at_level(&rate(), Level::Rollback).but(|case| {
-        case.state.retreat =
-            Some(Retreat { target: percent(10), since: ago(minutes(1)), guard: rate(), arrived: false });
+        case.state.retreat = Some(Retreat {
+            target: percent(10),
+            since: ago(minutes(1)),
+            guard: Some(rate()),
+            arrived: false,
+        });
         case.seen.instances[0].reading = Some((NOW, reading(percent(5))));
     });
     assert!(last_holder(case).writes().iter().all(|(_, weight, _)| *weight <= percent(10)));

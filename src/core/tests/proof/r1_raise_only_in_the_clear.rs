@@ -200,7 +200,7 @@ fn a_joining_instance_rises_only_in_the_clear_and_after_the_record() {
 fn a_retreat_that_has_arrived_still_keeps_the_weight_down() {
     let case = ready_to_rise().at_level(&rate(), Level::Rollback).judged(&rate(), busy()).but(|case| {
         case.state.retreat =
-            Some(Retreat { target: percent(10), since: ago(minutes(1)), guard: rate(), arrived: true });
+            Some(Retreat { target: percent(10), since: ago(minutes(1)), guard: Some(rate()), arrived: true });
     });
     assert!(case.is_still());
 }

@@ -17,7 +17,7 @@ const BACK: Purpose = Purpose::Retreat;
 #[test]
 fn the_decision_that_sees_a_breach_complete_writes_to_every_instance_and_records_afterwards() {
     let decision = standing_at(50).breaching(&rate()).decide();
-    let retreat = Retreat { target: percent(10), since: NOW, guard: rate(), arrived: false };
+    let retreat = Retreat { target: percent(10), since: NOW, guard: Some(rate()), arrived: false };
     assert_eq!(decision.state.retreat, Some(retreat));
     assert_eq!(decision.state.intended, Some(percent(25)));
     assert_eq!(decision.state.history, [moved(NOW, 50, 25, Reason::GuardRollback)]);
@@ -90,8 +90,12 @@ fn a_retreat_goes_on_by_max_step_every_so_often_until_its_target() {
     let retreating = |since_step: u64| {
         standing_at(40).breaching(&rate()).at_level(&rate(), Level::Rollback).but(|case| {
             case.state.last_step = Some(ago(seconds(since_step)));
-            case.state.retreat =
-                Some(Retreat { target: percent(10), since: ago(seconds(9)), guard: rate(), arrived: false });
+            case.state.retreat = Some(Retreat {
+                target: percent(10),
+                since: ago(seconds(9)),
+                guard: Some(rate()),
+                arrived: false,
+            });
         })
     };
     assert_eq!(retreating(4).writes(), []);
@@ -119,19 +123,23 @@ fn when_the_guard_of_a_retreat_falls_silent_another_that_is_breached_carries_it_
         .breaching(&of_max())
         .but(|case| {
             case.state.last_step = Some(ago(seconds(5)));
-            case.state.retreat =
-                Some(Retreat { target: percent(10), since: ago(seconds(9)), guard: rate(), arrived: false });
+            case.state.retreat = Some(Retreat {
+                target: percent(10),
+                since: ago(seconds(9)),
+                guard: Some(rate()),
+                arrived: false,
+            });
         });
     let decision = case.decide();
     assert_eq!(writes(&decision.actions), [(0, percent(25), BACK), (1, percent(25), BACK)]);
-    assert_eq!(decision.state.retreat.unwrap().guard, of_max());
+    assert_eq!(decision.state.retreat.unwrap().guard, Some(of_max()));
 }
 
 fn arrived_at_ten(since_step: u64) -> Case {
     standing_at(10).at_level(&rate(), Level::Rollback).but(|case| {
         case.state.last_step = Some(ago(seconds(since_step)));
         case.state.retreat =
-            Some(Retreat { target: percent(10), since: ago(minutes(1)), guard: rate(), arrived: true });
+            Some(Retreat { target: percent(10), since: ago(minutes(1)), guard: Some(rate()), arrived: true });
     })
 }
 
@@ -167,8 +175,12 @@ fn what_another_holder_has_lowered_a_moment_ago_counts_as_a_part_of_the_step() {
 #[test]
 fn a_person_who_lowers_below_the_target_of_a_retreat_is_not_overruled() {
     let case = standing_at(5).breaching(&rate()).at_level(&rate(), Level::Rollback).but(|case| {
-        case.state.retreat =
-            Some(Retreat { target: percent(10), since: ago(minutes(1)), guard: rate(), arrived: false });
+        case.state.retreat = Some(Retreat {
+            target: percent(10),
+            since: ago(minutes(1)),
+            guard: Some(rate()),
+            arrived: false,
+        });
     });
     assert_eq!(case.writes(), []);
     assert_eq!(case.decide().state.intended, Some(percent(5)));

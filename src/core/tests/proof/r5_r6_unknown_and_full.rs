@@ -37,8 +37,12 @@ fn no_guard_changes_its_level_while_its_data_says_nothing() {
 #[test]
 fn a_retreat_stands_still_while_its_guard_is_unknown_and_goes_on_afterwards() {
     let case = standing_at(50).at_level(&rate(), Level::Rollback).but(|case| {
-        case.state.retreat =
-            Some(Retreat { target: percent(10), since: ago(minutes(1)), guard: rate(), arrived: false });
+        case.state.retreat = Some(Retreat {
+            target: percent(10),
+            since: ago(minutes(1)),
+            guard: Some(rate()),
+            arrived: false,
+        });
     });
     for unknown in kinds() {
         assert_eq!(case.clone().unknown(&rate(), unknown).writes(), []);

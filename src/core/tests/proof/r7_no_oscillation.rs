@@ -30,8 +30,12 @@ fn retreating() -> Case {
         case.state.last_step = Some(ago(seconds(5)));
         case.state.retreats = [ago(seconds(5))].into();
         case.state.retreats_ever = 1;
-        case.state.retreat =
-            Some(Retreat { target: percent(10), since: ago(seconds(5)), guard: rate(), arrived: false });
+        case.state.retreat = Some(Retreat {
+            target: percent(10),
+            since: ago(seconds(5)),
+            guard: Some(rate()),
+            arrived: false,
+        });
     })
 }
 
@@ -88,8 +92,12 @@ fn previous_is_the_next_stage_below_that_soaked() {
 fn at_its_end_the_phase_is_rolled_back_and_the_guard_is_named() {
     let case = standing_at(10).breaching(&rate()).at_level(&rate(), Level::Rollback).but(|case| {
         case.state.last_step = Some(ago(seconds(1)));
-        case.state.retreat =
-            Some(Retreat { target: percent(10), since: ago(seconds(20)), guard: rate(), arrived: true });
+        case.state.retreat = Some(Retreat {
+            target: percent(10),
+            since: ago(seconds(20)),
+            guard: Some(rate()),
+            arrived: true,
+        });
     });
     let told = case.decide().state.volatile.told.unwrap();
     assert_eq!(told, (Phase::RolledBack, Some(crossfade_core::reason::Reason::GuardRollback)));

@@ -14,7 +14,7 @@ fn retreating(weight: u16, target: u16, arrived: bool) -> Case {
     let still = Judgement { resume: false, ..quiet() };
     standing_at(weight).at_level(&rate(), Level::Rollback).judged(&rate(), still).but(|case| {
         let since = ago(minutes(2));
-        case.state.retreat = Some(Retreat { target: percent(target), since, guard: rate(), arrived });
+        case.state.retreat = Some(Retreat { target: percent(target), since, guard: Some(rate()), arrived });
         case.state.retreats = [since].into();
     })
 }
@@ -28,7 +28,7 @@ fn a_breach_measured_at_the_target_leads_on_to_the_next_stage_below() {
     let breached = retreating(50, 50, true).breaching(&of_max());
     let decision = breached.decide();
     let since = ago(minutes(2));
-    let onward = Retreat { target: percent(10), since, guard: of_max(), arrived: false };
+    let onward = Retreat { target: percent(10), since, guard: Some(of_max()), arrived: false };
     assert_eq!(decision.state.retreat, Some(onward));
     assert_eq!(decision.state.history, [moved(NOW, 50, 25, Reason::GuardRollback)]);
     assert_eq!(decision.state.retreats.len(), 1, "it is the same retreat");
@@ -94,7 +94,7 @@ fn a_retreat_waits_while_its_guard_is_unknown_and_another_guard_carries_it_on() 
     assert!(blind.decide().state.retreat.is_some());
     let other = blind.at_level(&of_max(), Level::Rollback).breaching(&of_max());
     let decision = other.decide();
-    assert_eq!(decision.state.retreat.unwrap().guard, of_max());
+    assert_eq!(decision.state.retreat.unwrap().guard, Some(of_max()));
     assert_eq!(decision.state.intended, Some(percent(10)));
 }
 
@@ -105,7 +105,7 @@ fn a_retreat_is_over_only_when_no_guard_stands_at_rollback_even_one_of_which_not
     assert_eq!(cleared.decide().state.retreat, None);
     let blind = cleared.clone().at_level(&of_max(), Level::Rollback).unknown(&of_max(), stale());
     let decision = blind.decide();
-    let kept = Retreat { target: percent(10), since: ago(minutes(2)), guard: of_max(), arrived: false };
+    let kept = Retreat { target: percent(10), since: ago(minutes(2)), guard: Some(of_max()), arrived: false };
     assert_eq!((decision.state.retreat, decision.state.intended), (Some(kept), Some(percent(25))));
     // When something is known again, it is the same retreat.
     let back = blind.judged(&of_max(), Judgement { resume: false, ..quiet() });

@@ -127,7 +127,12 @@ struct Both {
 impl Both {
     fn new(every: Duration, slopes: bool, seed: u64) -> Self {
         let mut dice = Dice(seed);
-        let database = Database { name: "accounts".into(), every, guards: dice.guards(slopes) };
+        let database = Database {
+            name: "accounts".into(),
+            every,
+            guards: dice.guards(slopes),
+            connection_rate_capacity: None,
+        };
         Self {
             core: Watch::new(&database, NOW),
             plain: reference::watch::Watch::new(&database, NOW),

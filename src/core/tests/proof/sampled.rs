@@ -23,7 +23,12 @@ pub fn millis(count: u64) -> Duration {
 }
 
 pub fn sampled(guard: Guard, every: Duration) -> Sampled {
-    let database = Database { name: "accounts".into(), every, guards: vec![guard.clone()] };
+    let database = Database {
+        name: "accounts".into(),
+        every,
+        guards: vec![guard.clone()],
+        connection_rate_capacity: None,
+    };
     Sampled { watch: Watch::new(&database, NOW), guard, now: NOW, tripped: Tripped::default() }
 }
 

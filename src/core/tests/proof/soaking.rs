@@ -112,7 +112,8 @@ fn a_cooldown_another_plan_and_a_rejected_spec_do_not_stop_the_clock() {
 fn a_retreat_is_in_the_way_until_it_has_arrived_and_a_cooldown_until_it_is_over() {
     let retreat = |arrived| {
         standing_at(50).but(|case| {
-            case.state.retreat = Some(Retreat { target: percent(10), since: NOW, guard: rate(), arrived });
+            case.state.retreat =
+                Some(Retreat { target: percent(10), since: NOW, guard: Some(rate()), arrived });
         })
     };
     assert_eq!(reasons(&retreat(false))[0], Reason::GuardRollback);

@@ -13,15 +13,18 @@ fn report(case: &Case) -> Report {
     crossfade_core::report::of(&case.plan, &case.state, &case.seen, case.now)
 }
 
-/// `Ready`, `Reconciling`, `Stalled`, `GuardsClear`, `RoutesInSync`, `RolledBack`.
-fn conditions(case: &Case) -> [bool; 6] {
+/// `Ready`, `Reconciling`, `Stalled`, `GuardsClear`, `RoutesInSync`, `CapacityReserved`, `RolledBack`.
+fn conditions(case: &Case) -> [bool; 7] {
     let report = report(case);
     let kinds: Vec<&str> = report.conditions.iter().map(|condition| condition.kind).collect();
-    assert_eq!(kinds, ["Ready", "Reconciling", "Stalled", "GuardsClear", "RoutesInSync", "RolledBack"]);
+    assert_eq!(
+        kinds,
+        ["Ready", "Reconciling", "Stalled", "GuardsClear", "RoutesInSync", "CapacityReserved", "RolledBack"]
+    );
     std::array::from_fn(|place| report.conditions[place].status)
 }
 
-const READY: [bool; 6] = [true, false, false, true, true, false];
+const READY: [bool; 7] = [true, false, false, true, true, true, false];
 
 fn completed() -> Case {
     standing_at(100).soaked()
@@ -129,13 +132,13 @@ fn what_waits_for_a_person_is_ready_and_what_ends_by_itself_is_reconciling() {
 
     let tripped = standing_at(50).at_level(&rate(), Level::Pause);
     assert_eq!(report(&tripped).phase, Phase::Paused);
-    assert_eq!(conditions(&tripped), [false, true, false, false, true, false]);
+    assert_eq!(conditions(&tripped), [false, true, false, false, true, true, false]);
     let both = tripped.but(|case| case.plan.paused = true);
-    assert_eq!(conditions(&both), [false, true, false, false, true, false]);
+    assert_eq!(conditions(&both), [false, true, false, false, true, true, false]);
 
     let cooling = standing_at(50).but(|case| case.state.cooldown_until = Some(NOW + minutes(5)));
     assert_eq!(report(&cooling).phase, Phase::RolledBack);
-    assert_eq!(conditions(&cooling), [false, true, false, true, true, true]);
+    assert_eq!(conditions(&cooling), [false, true, false, true, true, true, true]);
     let pending = standing_at(50).but(|case| case.state.intended = None);
     assert_eq!(report(&pending).phase, Phase::Pending);
     assert!(conditions(&pending)[1]);
@@ -147,7 +150,7 @@ fn what_only_a_person_ends_is_stalled_and_nothing_else() {
         case.state.halt = Some(Halt { reason: Reason::Drift, message: "a writer".into(), since: NOW });
     });
     assert_eq!(report(&halted).phase, Phase::Paused);
-    assert_eq!(conditions(&halted), [false, false, true, true, false, false]);
+    assert_eq!(conditions(&halted), [false, false, true, true, false, true, false]);
     let rejected = standing_at(50).but(|case| {
         case.seen.rejected = Some((Reason::InvalidSpec, "spec.stages is wrong".into()));
     });
@@ -162,13 +165,13 @@ fn what_only_a_person_ends_is_stalled_and_nothing_else() {
 
 #[test]
 fn a_retreat_and_a_walk_back_are_told_until_they_are_over() {
-    let retreat = |arrived| Retreat { target: percent(10), since: NOW, guard: rate(), arrived };
+    let retreat = |arrived| Retreat { target: percent(10), since: NOW, guard: Some(rate()), arrived };
     let going = standing_at(50).but(|case| case.state.retreat = Some(retreat(false)));
     assert_eq!(report(&going).phase, Phase::RollingBack);
-    assert!(conditions(&going)[5]);
+    assert!(conditions(&going)[6]);
     let there = standing_at(10).but(|case| case.state.retreat = Some(retreat(true)));
     assert_eq!(report(&there).phase, Phase::RolledBack);
-    assert!(conditions(&there)[5]);
+    assert!(conditions(&there)[6]);
     let by_hand = |weight: u16| {
         standing_at(weight).but(|case| {
             let reason = "enough".to_owned();

@@ -42,7 +42,7 @@ fn a_guard_s_retreat_goes_first_until_it_has_arrived() {
     let retreat = |arrived| {
         by_hand(standing_at(20), 10).but(|case| {
             let since = ago(seconds(30));
-            case.state.retreat = Some(Retreat { target: percent(10), since, guard: rate(), arrived });
+            case.state.retreat = Some(Retreat { target: percent(10), since, guard: Some(rate()), arrived });
             case.state.guards.insert(
                 rate(),
                 crossfade_core::guard::Tripped {

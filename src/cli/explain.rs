@@ -1,0 +1,223 @@
+//! `crossfade check --explain`: what each stage asks of both sides, what the promise to take over costs,
+//! and how far one step back goes. Arithmetic over a plan: nothing is looked up.
+
+use super::simulate::columns;
+use crate::api::wall;
+use crate::core::capacity::{Capacity, Kubernetes, Legacy, Source};
+use crate::core::plan::{Plan, Stage};
+use crate::core::spare::{self, Side, Spare};
+use crate::core::weight::Weight;
+
+/// A peak that the plan does not say is told by so many requests per second.
+const EACH: f64 = 1000.0;
+/// A step back while it is not known what legacy can carry (rule R5).
+const BLIND_STEP: Weight = Weight::from_hundredths(500);
+/// What Kubernetes keeps unused if the plan does not say it.
+const HEADROOM: f64 = 0.2;
+
+/// What `plan` asks for, stage by stage.
+pub fn explain(plan: &Plan) -> String {
+    let peak = plan.capacity.demand.and_then(|demand| declared(demand.from));
+    let course = Course { plan, capacity: &plan.capacity, peak };
+    course.table() + &course.price() + &course.legacy()
+}
+
+struct Course<'a> {
+    plan: &'a Plan,
+    capacity: &'a Capacity,
+    /// The peak, if the plan says it.
+    peak: Option<f64>,
+}
+
+/// What both sides must have ready at the peak, in requests per second.
+struct Needs {
+    legacy: f64,
+    kubernetes: f64,
+}
+
+impl Course<'_> {
+    /// The peak, or the part of it that is told.
+    fn each(&self) -> f64 {
+        self.peak.unwrap_or(EACH)
+    }
+
+    fn needs(&self, weight: Weight) -> Needs {
+        let Capacity { demand, kubernetes, takeover, .. } = self.capacity;
+        let unsaid = Kubernetes { workloads: Vec::new(), headroom: HEADROOM };
+        let side = kubernetes.as_ref().unwrap_or(&unsaid);
+        let surge = demand.map_or(1.5, |demand| demand.surge_factor);
+        Needs {
+            legacy: spare::legacy_needs(weight, self.each(), *takeover),
+            kubernetes: spare::kubernetes_needs(weight, self.each(), side, surge, *takeover),
+        }
+    }
+
+    /// Both sides' needs as a multiple of the peak.
+    fn multiple(&self, weight: Weight) -> f64 {
+        let Needs { legacy, kubernetes } = self.needs(weight);
+        (legacy + kubernetes) / self.each()
+    }
+
+    fn table(&self) -> String {
+        let mut text = match self.peak {
+            Some(peak) => format!("  what must be ready at a peak of {peak} requests/s (spec.demand)\n"),
+            None => format!("  what must be ready for each {EACH} requests/s of the peak\n"),
+        };
+        let head = ["STAGE", "WEIGHT", "LEGACY", "KUBERNETES", "BOTH", "STEP BACK"].map(String::from);
+        let rows: Vec<_> =
+            std::iter::once(head).chain(self.plan.stages.iter().map(|stage| self.row(stage))).collect();
+        text.extend(columns(&rows).lines().map(|line| format!("    {line}\n")));
+        text
+    }
+
+    fn row(&self, stage: &Stage) -> [String; 6] {
+        let needs = self.needs(stage.weight);
+        [
+            stage.name.clone(),
+            format!("{} %", stage.weight),
+            self.of_legacy(&needs),
+            self.of_kubernetes(&needs),
+            format!("{:.2} x", self.multiple(stage.weight)),
+            self.step_back(stage.weight, &needs),
+        ]
+    }
+
+    /// In whole ones, but for a part of the peak: parts add up.
+    fn counted(&self, count: f64, what: &str) -> String {
+        let count = if self.peak.is_some() { whole(count) } else { whole(10.0 * count) / 10.0 };
+        format!(", {count} {what}{}", if count > 1.0 { "s" } else { "" })
+    }
+
+    fn of_legacy(&self, needs: &Needs) -> String {
+        let mut text = rate(needs.legacy);
+        if let Some(each) = self.per_server() {
+            text += &self.counted(needs.legacy / each, "server");
+        }
+        if let Some(short) = self.has().map(|has| needs.legacy - has).filter(|short| *short > 0.0) {
+            text += &format!(" (short by {})", rate(short));
+        }
+        text
+    }
+
+    fn of_kubernetes(&self, needs: &Needs) -> String {
+        let mut text = rate(needs.kubernetes);
+        // Several workloads share what is needed as they like.
+        if let Some([workload]) = self.capacity.kubernetes.as_ref().map(|side| side.workloads.as_slice()) {
+            let each = workload.requests_per_second_per_pod;
+            let pods = spare::pods(needs.kubernetes, each, u32::MAX);
+            text += &self.counted(f64::from(pods), "pod");
+            if pods > workload.max_replicas {
+                text += &format!(" (at most {} allowed)", workload.max_replicas);
+            }
+        }
+        text
+    }
+
+    /// How far one step back goes when legacy has what is asked of it, or what it is said to have.
+    fn step_back(&self, weight: Weight, needs: &Needs) -> String {
+        let most = self.plan.rollback.max_step.min(weight);
+        if self.capacity.legacy.is_none() {
+            return format!("{} %", most.min(BLIND_STEP));
+        }
+        // Rounding must not cost a hundredth.
+        let ready = self.has().unwrap_or(needs.legacy) * (1.0 + 1e-9);
+        let spare = Spare {
+            demand: Some(self.each()),
+            legacy: Side { ready: Some(ready), load: None },
+            ..Spare::default()
+        };
+        let burst = self.peak.and(self.burst()).and_then(|(capacity, each)| spare.burst(capacity, each));
+        let fits = [spare.room(weight), burst].into_iter().flatten().fold(most, Weight::min);
+        if fits == Weight::ZERO && weight > Weight::ZERO {
+            "nothing fits".into()
+        } else {
+            format!("{fits} %")
+        }
+    }
+
+    /// What legacy is said to carry, where it can be compared with the peak.
+    fn has(&self) -> Option<f64> {
+        self.peak.and(self.capacity.legacy).and_then(|legacy| declared(legacy.capacity))
+    }
+
+    /// What a server carries, where servers count.
+    fn per_server(&self) -> Option<f64> {
+        let Legacy { capacity, requests_per_second_per_server: each, .. } = self.capacity.legacy?;
+        (matches!(capacity, Source::Route(_)) && each > 0.0).then_some(each)
+    }
+
+    /// The connects that the slowest database answers, and legacy's connections per request/s.
+    fn burst(&self) -> Option<(f64, f64)> {
+        let capacities = self.plan.databases.iter().filter_map(|database| database.connection_rate_capacity);
+        let connections = self.capacity.legacy?.connections_per_server?;
+        Some((capacities.reduce(f64::min)?, connections / self.per_server()?))
+    }
+
+    fn price(&self) -> String {
+        let Capacity { kubernetes, takeover, demand, .. } = self.capacity;
+        let dearest = self.plan.stages.iter().max_by(|one, other| {
+            // Of equals the first.
+            self.multiple(one.weight)
+                .total_cmp(&self.multiple(other.weight))
+                .then(std::cmp::Ordering::Greater)
+        });
+        let Some(stage) = dearest else { return String::new() };
+        format!(
+            "  promised: legacy takes over {:.0} % of Kubernetes' traffic, Kubernetes from weight {} on {:.0} % of\n  \
+             legacy's; Kubernetes keeps {:.0} % unused and stands {} times its load. At stage {} both sides\n  \
+             together carry {:.2} times the peak for it.\n",
+            100.0 * takeover.legacy,
+            spare::SHARED,
+            100.0 * takeover.kubernetes,
+            100.0 * kubernetes.as_ref().map_or(HEADROOM, |side| side.headroom),
+            demand.map_or(1.5, |demand| demand.surge_factor),
+            stage.name,
+            self.multiple(stage.weight),
+        )
+    }
+
+    fn legacy(&self) -> String {
+        let Some(legacy) = self.capacity.legacy else {
+            return format!(
+                "  spec.legacy is not given: nothing of this is looked at, and a step back is at most {BLIND_STEP} %\n"
+            );
+        };
+        let mut text = String::new();
+        if let Source::Declared { requests_per_second, until: Some(until) } = legacy.capacity {
+            text += &format!(
+                "  that legacy carries {requests_per_second}/s counts until {}, 30 days from asOf\n",
+                wall::write_seconds(until, 0)
+            );
+        }
+        if let Some((each, connections)) = self.per_server().zip(legacy.connections_per_server) {
+            let most = self.plan.stages.iter().map(|stage| self.needs(stage.weight).legacy);
+            let servers = most.fold(0.0, f64::max) / each;
+            let servers = if self.peak.is_some() { whole(servers) } else { servers };
+            text += &format!(
+                "  legacy's pools then hold up to {} connections: see that max_connections has room for them\n",
+                whole(servers * connections)
+            );
+        }
+        if self.peak.is_none() && self.burst().is_some() {
+            text += "  a step back is less where legacy's pools would overrun connectionRateCapacity\n";
+        }
+        text
+    }
+}
+
+/// What somebody wrote down.
+fn declared(source: Source) -> Option<f64> {
+    match source {
+        Source::Declared { requests_per_second, .. } => Some(requests_per_second),
+        Source::Route(_) | Source::Measured => None,
+    }
+}
+
+/// So many whole ones suffice; rounding must not cost one.
+fn whole(count: f64) -> f64 {
+    (count - 1e-9).ceil()
+}
+
+fn rate(value: f64) -> String {
+    format!("{}/s", whole(value))
+}

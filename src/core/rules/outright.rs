@@ -1,0 +1,62 @@
+//! R3's fast path: a Kubernetes side that fails outright is left at once, as far as legacy has room. That
+//! is a breach by itself, whatever guards, cooldown and `maxStep` say.
+
+use std::time::Duration;
+
+use crate::reason::Reason;
+use crate::rules::{capacity, retreat};
+use crate::turn::{ROUTE_STALE, SAME, Turn};
+use crate::weight::Weight;
+
+/// For so long over half of its requests must fail.
+const LASTS: Duration = Duration::from_secs(5);
+
+/// How Kubernetes fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// None of its servers is up: no load balancer sends it anything.
+    NoServer,
+    /// Over half of its requests fail, and less than half of legacy's.
+    Requests,
+}
+
+/// Whether, and how, Kubernetes fails outright by fresh data.
+pub fn failing(turn: &Turn) -> Option<Failing> {
+    if is_without_servers(turn) {
+        return Some(Failing::NoServer);
+    }
+    let figures = &turn.seen.figures;
+    let fresh = figures.load.is_some_and(|(at, _)| turn.now.since(at) <= ROUTE_STALE);
+    let lasts = figures.failing_since.is_some_and(|since| turn.now.since(since) >= LASTS);
+    (fresh && lasts).then_some(Failing::Requests)
+}
+
+/// Every load balancer that has stood at the plan's weight sees no Kubernetes server up, and a legacy one.
+fn is_without_servers(turn: &Turn) -> bool {
+    let mut joined = (0..turn.seen.instances.len()).filter(|instance| turn.is_joined(*instance)).peekable();
+    let without = |instance: usize| {
+        let reading = turn.reading(instance);
+        reading.is_some_and(|reading| reading.kubernetes_up == 0 && reading.legacy_up > 0)
+    };
+    joined.peek().is_some() && joined.all(without)
+}
+
+/// Leaves Kubernetes; whether it fails.
+pub fn leave(turn: &mut Turn) -> bool {
+    let weight = turn.intended();
+    let Some(failing) = failing(turn).filter(|_| weight > Weight::ZERO) else { return false };
+    let why = match failing {
+        Failing::NoServer => "no Kubernetes server is up",
+        Failing::Requests => "over half of the requests to Kubernetes fail",
+    };
+    retreat::begin_outright(turn, why);
+    let fits = match failing {
+        // Nothing moves by it: legacy has it all.
+        Failing::NoServer => Weight::FULL,
+        Failing::Requests => capacity::fits_at_once(turn),
+    };
+    if fits > SAME {
+        retreat::fall(turn, turn.intended().minus(fits), Reason::KubernetesFailing);
+    }
+    true
+}
