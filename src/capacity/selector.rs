@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-/// A label selector: all of its requirements.
+/// A label selector: all of its requirements, in whatever order they were written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selector(Vec<Requirement>);
+pub struct Selector(BTreeSet<Requirement>);
 
 /// What is asked of one label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Requirement {
     key: String,
     /// `None` asks only whether the label is there.
@@ -47,7 +47,8 @@ impl FromStr for Selector {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let parts = split(text);
-        let requirements: Option<Vec<Requirement>> = parts.map(|part| requirement(part.trim())).collect();
+        let requirements: Option<BTreeSet<Requirement>> =
+            parts.map(|part| requirement(part.trim())).collect();
         match requirements {
             _ if text.trim().is_empty() => Err(Error::Everything),
             Some(requirements) => Ok(Self(requirements)),

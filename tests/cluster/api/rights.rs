@@ -96,7 +96,7 @@ async fn the_rights_of_a_plan_open_the_pods_and_the_scale_of_its_workloads_and_n
         "watch pods --namespace=scales",
         "get deployments.apps/mail --subresource=scale --namespace=scales",
         "patch deployments.apps/mail --subresource=scale --namespace=scales",
-        "patch rollouts.argoproj.io/mail --subresource=scale --namespace=scales",
+        "patch statefulsets.apps/mail --subresource=scale --namespace=scales",
     ] {
         assert!(may(cluster, &allowed.split(' ').collect::<Vec<_>>()).await, "may not {allowed}");
     }
@@ -104,7 +104,7 @@ async fn the_rights_of_a_plan_open_the_pods_and_the_scale_of_its_workloads_and_n
         "get deployments.apps/mail --namespace=scales",
         "patch deployments.apps/mail --namespace=scales",
         "patch deployments.apps/another --subresource=scale --namespace=scales",
-        "patch statefulsets.apps/mail --subresource=scale --namespace=scales",
+        "patch replicasets.apps/mail --subresource=scale --namespace=scales",
         "delete pods --namespace=scales",
         "list pods --namespace=default",
     ] {
@@ -120,7 +120,7 @@ fn with_workloads() -> serde_json::Value {
     let mut spec = spec();
     spec["demand"] = json!({"route": "edge"});
     spec["kubernetes"] = json!({"workloads": [
-        workload("pods", "apps/v1", "Deployment"), workload("more", "argoproj.io/v1alpha1", "Rollout"),
+        workload("pods", "apps/v1", "Deployment"), workload("more", "apps/v1", "StatefulSet"),
     ]});
     spec
 }

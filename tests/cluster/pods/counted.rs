@@ -42,7 +42,8 @@ async fn pods_count_while_they_are_ready_and_are_warm_after_the_warm_up() -> Res
 
     let begin = Instant::now();
     pods.say("cold", true, Duration::ZERO).await?;
-    let ready = place.until((3, 2), KNOWN).await?;
+    place.until((3, 2), KNOWN).await?;
+    let ready = begin.elapsed();
     place.until((3, 3), warm_up + KNOWN).await?;
     let warm = begin.elapsed();
     println!("ready known after {ready:?}, warm after {warm:?}");
@@ -50,12 +51,19 @@ async fn pods_count_while_they_are_ready_and_are_warm_after_the_warm_up() -> Res
     assert!(warm + KNOWN >= warm_up, "warm after {warm:?}");
     assert!(warm <= warm_up + KNOWN, "warm after {warm:?}");
 
+    // From before it is asked for.
+    let begin = Instant::now();
     pods.say("old-1", false, Duration::ZERO).await?;
-    println!("unready known after {:?}", place.until((2, 2), KNOWN).await?);
+    place.until((2, 2), KNOWN).await?;
+    let unready = begin.elapsed();
     pods.end("old-2").await?;
-    println!("terminating known after {:?}", place.until((1, 1), KNOWN).await?);
+    place.until((1, 1), KNOWN).await?;
+    let terminating = begin.elapsed() - unready;
     pods.remove("cold").await?;
-    println!("gone known after {:?}", place.until((0, 0), KNOWN).await?);
+    place.until((0, 0), KNOWN).await?;
+    let gone = begin.elapsed() - unready - terminating;
+    println!("known: unready after {unready:?}, terminating after {terminating:?}, gone after {gone:?}");
+    assert!(unready.max(terminating).max(gone) < KNOWN);
 
     // It comes back, and is cold again.
     pods.say("old-1", true, LONG).await?;
