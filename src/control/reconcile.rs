@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use kube::Client;
 use kube::api::{Api, DynamicObject};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ use crate::core::share::{self, Claim};
 
 /// When a look-up that failed is made again.
 const RETRY: Duration = Duration::from_secs(10);
+/// So many are under way at once: more would only wait for the API server, and be given up.
+const LOOKUPS: usize = 32;
 
 /// A login was refused: the Secret may have changed.
 #[derive(Clone, Debug)]
@@ -57,6 +60,7 @@ pub struct Reconciler {
     plans: BTreeMap<PlanKey, Known>,
     lookups: FuturesUnordered<Lookup>,
     tickets: u64,
+    gate: Arc<Semaphore>,
 }
 
 /// The lanes and recorders that still run when the reconciler has ended.
@@ -100,6 +104,7 @@ impl Reconciler {
             plans: BTreeMap::new(),
             lookups: FuturesUnordered::new(),
             tickets: 0,
+            gate: Arc::new(Semaphore::new(LOOKUPS)),
         }
     }
 
@@ -246,9 +251,10 @@ impl Reconciler {
         let fallback = known.accepted.clone().filter(|accepted| !stays && usable(accepted));
         let ended = if stays { None } else { known.running.take() };
         let (client, namespace) = (self.client.clone(), key.namespace().to_owned());
-        let (key, ticket) = (key.clone(), self.tickets);
+        let (key, ticket, gate) = (key.clone(), self.tickets, self.gate.clone());
         self.end(&key, ended);
         self.lookups.push(Box::pin(async move {
+            let _place = gate.acquire().await;
             (key, ticket, resolve(client, namespace, newest, accepted, fallback).await)
         }));
     }
