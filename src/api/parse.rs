@@ -3,6 +3,8 @@
 
 mod capacity;
 
+pub use capacity::DECLARED;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -1,12 +1,15 @@
 //! The replay: the operator's engine is shown a record, and what it did is written down.
 //!
 //! It stands at one weight, on one load balancer that always obeys, and never raises. What was
-//! recorded does not react to its retreats. So that each breach counts once, a retreat that has
+//! recorded does not react to its retreats, and it holds no requests: a legacy side of which the plan
+//! says what it carries has room. So that each breach counts once, a retreat that has
 //! ended begins the next time from the same weight again; its cooldown goes on as in life.
 
 use std::time::Duration;
 
 use crossfade_core::action::Action;
+use crossfade_core::capacity::{Capacity, Demand, Legacy, Source};
+use crossfade_core::check::capacity::PEAK_WINDOW;
 use crossfade_core::engine::Engine;
 use crossfade_core::guard::{Guard, Level, Signal};
 use crossfade_core::plan::{Database, Plan, Route};
@@ -62,6 +65,17 @@ pub struct Outcome {
     pub held: Duration,
 }
 
+/// A record says nothing of requests: a legacy side of which the plan says what it carries has room for all.
+fn roomy(legacy: Option<Legacy>) -> Capacity {
+    let declared = |requests_per_second| Source::Declared { requests_per_second, until: None };
+    let demand = Demand { from: declared(1.0), surge_factor: 1.0, peak_window: PEAK_WINDOW[0] };
+    Capacity {
+        demand: legacy.map(|_| demand),
+        legacy: legacy.map(|legacy| Legacy { capacity: declared(1000.0), ..legacy }),
+        ..Capacity::default()
+    }
+}
+
 impl Scene {
     /// `database` of `plan`, watched every `step`, with the plan standing at `weight`. Guards of
     /// which the record has no value are left out.
@@ -77,6 +91,7 @@ impl Scene {
                 target_stage: None,
                 routes: vec![Route { name: "record".into(), instances: vec!["record".into()] }],
                 databases: vec![database],
+                capacity: roomy(plan.capacity.legacy),
                 ..plan.clone()
             },
         }

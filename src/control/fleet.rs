@@ -20,6 +20,7 @@ use super::mailbox::{Mailbox, Order};
 use super::teller::{Teller, Telling};
 use crate::capacity::Count;
 use crate::core::action::Action;
+use crate::core::capacity::Figure;
 use crate::core::engine::Engine;
 use crate::core::lease::Standing;
 use crate::core::meter::Observation;
@@ -251,6 +252,13 @@ impl Fleet {
             }
         }
         self.settle(touched, now, cause);
+    }
+
+    /// A figure of a plan was measured, at `at`.
+    pub fn measured(&mut self, key: &PlanKey, figure: Figure, value: f64, at: Time, now: Time) {
+        let Some(entry) = self.plans.get_mut(key) else { return };
+        entry.engine.measured(figure, value, at);
+        self.settle([key.clone()], now, Instant::now());
     }
 
     /// An instance was read, or could not be.

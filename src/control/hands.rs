@@ -1,5 +1,5 @@
-//! The lanes and samplers that run: started and ended as plans come, change and go. One lane per
-//! instance and plan, one sampler per database and credentials.
+//! The lanes, samplers and pollers that run: started and ended as plans come, change and go. One lane
+//! per instance and plan, one sampler per database and credentials, one poller per figure and plan.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kube::Client;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::counters::Counters;
@@ -16,8 +16,9 @@ use super::key::PlanKey;
 use super::lane::Lane;
 use super::mailbox::Mailbox;
 use super::operator::Operator;
+use super::poller::Poller;
 use super::sampler::Sampler;
-use super::wire::{DatabaseWire, InstanceWire};
+use super::wire::{DatabaseWire, FigureWire, InstanceWire};
 
 /// A lane that runs.
 pub struct Running {
@@ -33,6 +34,19 @@ impl Running {
     /// Names the lane and its mailbox.
     pub fn handle(&self) -> LaneHandle {
         self.handle.clone()
+    }
+}
+
+/// A figure that is polled, until this is dropped.
+pub struct Polled {
+    wire: FigureWire,
+    _stop: DropGuard,
+}
+
+impl Polled {
+    /// Whether it is one of these.
+    pub fn is_among(&self, wires: &[FigureWire]) -> bool {
+        wires.contains(&self.wire)
     }
 }
 
@@ -138,6 +152,33 @@ impl Hands {
         });
         self.operator.crew.start(format!("lane {plan} {route}"), &asked, work);
         Ok(Running { wire: wire.clone(), handle: LaneHandle { id, mailbox }, asked, ended })
+    }
+
+    /// Polls these figures too, if they are not polled yet.
+    pub fn poll(
+        &self,
+        plan: &PlanKey,
+        running: &mut Vec<Polled>,
+        wires: &[FigureWire],
+    ) -> Result<(), String> {
+        for wire in wires {
+            if running.iter().any(|polled| polled.wire == *wire) {
+                continue;
+            }
+            let poller = Poller {
+                plan: plan.clone(),
+                wire: wire.clone(),
+                client: wire.open()?,
+                operator: self.operator.clone(),
+                asked: None,
+                failing: None,
+            };
+            let stop = CancellationToken::new();
+            let name = format!("poller {plan} {}", wire.field);
+            self.operator.crew.start(name, &stop, poller.poll(stop.clone()));
+            running.push(Polled { wire: wire.clone(), _stop: stop.drop_guard() });
+        }
+        Ok(())
     }
 
     /// Samples exactly these databases, each at these periods.

@@ -24,6 +24,8 @@ pub struct Running {
     pub wiring: Wiring,
     /// Its lanes, in the order of the plan's instances.
     pub lanes: Vec<hands::Running>,
+    /// The figures that are polled for it.
+    pub polled: Vec<hands::Polled>,
 }
 
 /// What is known of one plan.

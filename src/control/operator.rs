@@ -17,9 +17,11 @@ use super::teller::Teller;
 use crate::core::fence::{Permit, permit};
 use crate::core::lease::{Lease, Standing};
 use crate::core::route::Purpose;
+use crate::core::spare::Side;
 use crate::core::time::Time;
+use crate::serve::figures::{GuardFigures, PlanFigures, SideFigures};
 use crate::serve::health::Health;
-use crate::serve::metrics::{GuardFigures, Metrics, PlanFigures};
+use crate::serve::metrics::Metrics;
 
 /// A Secret is read again at most so often because of a refused login.
 const REREAD: Duration = Duration::from_secs(30);
@@ -148,6 +150,17 @@ impl Operator {
                         actual: report.actual.map(crate::core::weight::Weight::percent),
                         phase: report.phase.name(),
                         guards: guards.collect(),
+                        demand: report.capacity.spare.demand,
+                        peak: report.capacity.peak.map(|peak| peak.requests_per_second),
+                        sides: [
+                            ("legacy", report.capacity.spare.legacy),
+                            ("kubernetes", report.capacity.spare.kubernetes),
+                        ]
+                        .map(|(side, Side { ready, load })| SideFigures {
+                            side,
+                            ready,
+                            load,
+                        }),
                     })
                 })
             })

@@ -46,6 +46,8 @@ pub enum Refused {
     Route(PlanKey),
     /// The pods of this namespace cannot be counted.
     Workloads(String),
+    /// By a Prometheus of this plan.
+    Figure(PlanKey),
 }
 
 type Lookup = BoxFuture<'static, (PlanKey, u64, Resolution)>;
@@ -298,13 +300,12 @@ impl Reconciler {
         }
         let status = known.status.take().unwrap_or_default();
         known.accepted = Some(candidate.clone());
-        let lanes = self.hands.lanes(
-            key,
-            before.map(|running| running.lanes).unwrap_or_default(),
-            &wiring.instances,
-        )?;
+        let (lanes, mut polled) = before.map(|running| (running.lanes, running.polled)).unwrap_or_default();
+        let lanes = self.hands.lanes(key, lanes, &wiring.instances)?;
         let links_of_lanes = lanes.iter().map(super::hands::Running::handle).collect();
-        known.running = Some(Running { candidate: candidate.clone(), wiring: wiring.clone(), lanes });
+        // Before the engine takes the plan over, so that no answer to another question comes after.
+        polled.retain(|polled| polled.is_among(&wiring.figures));
+        known.running = Some(Running { candidate: candidate.clone(), wiring: wiring.clone(), lanes, polled });
         let recorder = known.desk.wake.clone();
         self.supply()?;
         let databases = wiring
@@ -323,7 +324,11 @@ impl Reconciler {
         let start = Start { plan, state, baselines, links, recorder };
         self.operator.fleet(|fleet, now| fleet.put(key, start, now));
         self.relink();
-        Ok(())
+        // After it, as the first answer is to be heard.
+        match self.plans.get_mut(key).and_then(|known| known.running.as_mut()) {
+            Some(running) => self.hands.poll(key, &mut running.polled, &wiring.figures),
+            None => Ok(()),
+        }
     }
 
     /// Samplers may have been replaced: tells every plan its own.
@@ -364,7 +369,7 @@ impl Reconciler {
     fn reread(&mut self, refused: &Refused) {
         let concerned = |(key, known): (&PlanKey, &Known)| {
             let concerned = match refused {
-                Refused::Route(plan) => plan == key,
+                Refused::Route(plan) | Refused::Figure(plan) => plan == key,
                 Refused::Workloads(namespace) => known.running.as_ref().is_some_and(|running| {
                     key.namespace() == namespace && !running.wiring.workloads.is_empty()
                 }),

@@ -8,9 +8,11 @@ use std::time::Duration;
 use super::secrets::{Lack, Secrets};
 use super::workloads::WorkloadWire;
 use crate::api::parse::Parsed;
-use crate::api::spec::{DatabaseSpec, HaproxySpec, MigrationPlanSpec};
+use crate::api::spec::{DatabaseSpec, HaproxySpec, Measured, MigrationPlanSpec};
+use crate::core::capacity::Figure;
 use crate::core::reason::Reason;
 use crate::probe::mysql::{self, Credentials, Source, Tls};
+use crate::probe::prometheus;
 use crate::route::{Instance, haproxy};
 
 /// Why a plan's connections cannot be made.
@@ -59,6 +61,21 @@ pub struct DatabaseWire {
     tls: Tls,
 }
 
+/// A figure, and how it is asked of a Prometheus.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FigureWire {
+    /// Which figure.
+    pub figure: Figure,
+    /// The field that asks for it.
+    pub field: &'static str,
+    /// How often it is asked.
+    pub every: Duration,
+    url: String,
+    query: String,
+    ca_pem: Option<Vec<u8>>,
+    token: Option<String>,
+}
+
 /// How to reach everything that a plan names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Wiring {
@@ -68,6 +85,8 @@ pub struct Wiring {
     pub databases: Vec<(String, Duration, DatabaseWire)>,
     /// The workloads, in the order of the plan's.
     pub workloads: Vec<WorkloadWire>,
+    /// The figures that are measured.
+    pub figures: Vec<FigureWire>,
 }
 
 /// What the plan's routes are in the world: an instance's address and its backend.
@@ -102,7 +121,14 @@ impl Wiring {
                 .map_err(|why| Error::Unusable { field: format!("spec.databases[{index}].mysql"), why })?;
             databases.push((database.name.clone(), database.every, wire));
         }
-        Ok(Self { instances, databases, workloads: WorkloadWire::all(namespace, parsed) })
+        let mut figures = Vec::new();
+        for measured in spec.measured() {
+            let wire = FigureWire::new(&measured, secrets)?;
+            wire.open().map_err(|why| Error::Unusable { field: measured.field.into(), why })?;
+            figures.push(wire);
+        }
+        let workloads = WorkloadWire::all(namespace, parsed);
+        Ok(Self { instances, databases, workloads, figures })
     }
 
     /// What the databases are in the world.
@@ -198,6 +224,44 @@ impl DatabaseWire {
         Source::new(config).map_err(|error| error.to_string())
     }
 }
+
+impl FigureWire {
+    fn new(measured: &Measured, secrets: &Secrets) -> Result<Self, Error> {
+        let Measured { figure, field, every, prometheus } = *measured;
+        let ca = prometheus.ca_secret.as_ref().map(|name| secrets.bytes(name, "ca.crt"));
+        let token = prometheus.token_secret.as_ref().map(|name| secrets.text(name, "token"));
+        Ok(Self {
+            figure,
+            field,
+            every,
+            url: prometheus.url.clone(),
+            query: prometheus.query.clone(),
+            ca_pem: ca.transpose()?,
+            // Files end with a line's end, and Secrets are made of files.
+            token: token.transpose()?.map(|token| token.trim_end().to_owned()),
+        })
+    }
+
+    /// What is asked.
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// A client that connects with its first question.
+    pub fn open(&self) -> Result<prometheus::Client, String> {
+        let config = prometheus::Config {
+            url: self.url.clone(),
+            ca_pem: self.ca_pem.clone(),
+            bearer_token: self.token.clone(),
+            timeout: (self.every * 4 / 5).min(QUERY),
+        };
+        prometheus::Client::new(&config).map_err(|error| error.to_string())
+    }
+}
+
+/// The longest that one question to a Prometheus may take: a query may be slow where a database's
+/// counters are not, and after so long it weighs on Prometheus more than it tells.
+const QUERY: Duration = Duration::from_secs(10);
 
 /// How long one question may take: less than the period, and never so long that a late answer is of
 /// no use.

@@ -184,7 +184,7 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
                 | Obstacle::PausedBySpec
                 | Obstacle::Held
                 | Obstacle::Tripped(_)
-                | Obstacle::Short(_)
+                | Obstacle::Short(Shortage::Legacy { .. } | Shortage::Kubernetes { .. })
                 | Obstacle::Failing(_)
         ),
         _ => false,

@@ -128,6 +128,12 @@ pub struct Service {
     /// guards are clear. Else it has no status, and adopts what it finds. Default: true.
     pub standing: bool,
 
+    /// The highest demand of the last days, in requests per second, that the status of a standing plan
+    /// remembers. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1e9))]
+    pub peak: Option<f64>,
+
     /// Who uses it.
     pub demand: Demand,
 
@@ -251,6 +257,7 @@ impl Default for Service {
             databases: BTreeMap::new(),
             weight: 50.0,
             standing: true,
+            peak: None,
             demand: Demand::default(),
             legacy: Servers::default(),
             kubernetes: Servers::default(),

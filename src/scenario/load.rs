@@ -245,6 +245,7 @@ fn service(
         databases,
         weight,
         standing: service.standing,
+        peak: service.peak,
         demand: DemandSetup {
             requests_per_second: demand.requests_per_second,
             trough: demand.trough,

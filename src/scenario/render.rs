@@ -93,6 +93,7 @@ fn service(setup: &ServiceSetup, names: &Names, lost: &mut Vec<String>) -> Servi
         databases: behind,
         weight: setup.weight.percent(),
         standing: setup.standing,
+        peak: setup.peak,
         demand: Demand {
             requests_per_second: setup.demand.requests_per_second,
             trough: setup.demand.trough,

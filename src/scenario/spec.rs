@@ -3,10 +3,14 @@
 use serde_json::{Value, json};
 
 use super::plan;
-use crate::api::{duration, number};
+use crate::api::parse::DECLARED;
+use crate::api::{duration, number, wall};
+use crate::core::capacity::{Capacity, Source};
 use crate::core::defaults;
 use crate::core::guard::{Condition, Guard, Signal, Test};
 use crate::core::plan::{Database, Plan, RollbackTo, Stage};
+use crate::core::time::Time;
+use crate::sim::scenario::MONDAY;
 
 /// The spec that says `plan`, and what of it no spec can say.
 pub fn write(plan: &Plan) -> (Value, Vec<String>) {
@@ -24,6 +28,7 @@ pub fn write(plan: &Plan) -> (Value, Vec<String>) {
             "every": duration::format(plan.rollback.every),
         },
     });
+    capacity(plan, &mut spec, &mut lost);
     if plan.paused {
         spec["paused"] = true.into();
     }
@@ -34,6 +39,55 @@ pub fn write(plan: &Plan) -> (Value, Vec<String>) {
         spec["approvals"] = plan.approvals.iter().cloned().collect();
     }
     (number::normal(spec), lost)
+}
+
+/// What it says of capacity and demand.
+fn capacity(plan: &Plan, spec: &mut Value, lost: &mut Vec<String>) {
+    let Capacity { demand, legacy, kubernetes, takeover } = &plan.capacity;
+    if let Some(demand) = demand {
+        let mut written = json!({
+            "surgeFactor": demand.surge_factor.to_string(),
+            "peakWindow": duration::format(demand.peak_window),
+        });
+        match demand.from {
+            Source::Route(place) => {
+                written["route"] = plan.routes.get(place).map(|route| route.name.as_str()).into();
+            }
+            Source::Declared { requests_per_second, until } => {
+                written["requestsPerSecond"] = requests_per_second.into();
+                lost.extend(until.map(|_| "the end of a declared demand".to_owned()));
+            }
+            Source::Measured => lost.push("a demand that is measured".into()),
+        }
+        spec["demand"] = written;
+    }
+    if let Some(legacy) = legacy {
+        let mut written = json!({});
+        match legacy.capacity {
+            Source::Route(_) => {
+                written["requestsPerSecondPerServer"] = legacy.requests_per_second_per_server.into();
+            }
+            Source::Declared { requests_per_second, until } => {
+                written["requestsPerSecond"] = requests_per_second.into();
+                let until = until.unwrap_or_else(|| {
+                    lost.push("a declared capacity without an end".into());
+                    MONDAY + DECLARED
+                });
+                let declared = u64::try_from(DECLARED.as_millis()).unwrap_or(u64::MAX);
+                let since = Time::from_millis(until.as_millis().saturating_sub(declared));
+                written["asOf"] = wall::write(since, 0).into();
+            }
+            Source::Measured => lost.push("a capacity that is measured".into()),
+        }
+        if let Some(connections) = legacy.connections_per_server {
+            written["connectionsPerServer"] = connections.into();
+        }
+        spec["legacy"] = json!({"capacity": written, "headroom": legacy.headroom * 100.0});
+    }
+    if kubernetes.is_some() {
+        lost.push("the capacity of Kubernetes".into());
+    }
+    spec["takeover"] = json!({"legacy": takeover.legacy * 100.0});
 }
 
 fn stage(stage: &Stage) -> Value {
@@ -62,7 +116,12 @@ fn database(database: &Database, lost: &mut Vec<String>) -> Value {
             })),
         })
         .collect();
-    json!({"name": database.name, "every": duration::format(database.every), "guards": guards})
+    let mut written =
+        json!({"name": database.name, "every": duration::format(database.every), "guards": guards});
+    if let Some(capacity) = database.connection_rate_capacity {
+        written["connectionRateCapacity"] = capacity.into();
+    }
+    written
 }
 
 /// Whether a guard is what a plan that says nothing of it gets at this sampling period.

@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::figures::{GuardFigures, PlanFigures, SideFigures};
+
 /// Upper bounds of the buckets of times to a read-back, in seconds; the promise is 50 ms, and 1 s
 /// for the last of a hundred plans.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -50,6 +52,13 @@ struct PhaseLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SideLabels {
+    namespace: String,
+    plan: String,
+    side: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ApiLabels {
     verb: &'static str,
     object: &'static str,
@@ -66,34 +75,6 @@ struct StandingLabels {
     standing: &'static str,
 }
 
-/// A guard's figures.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GuardFigures {
-    /// The database's name in the plan.
-    pub database: String,
-    /// The signal's name.
-    pub signal: &'static str,
-    /// 0 clear, 1 pause, 2 rollback.
-    pub level: u8,
-    /// The newest value, if there is one.
-    pub value: Option<f64>,
-}
-
-/// A plan's figures at the time of a scrape.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlanFigures {
-    /// The plan.
-    pub plan: PlanLabels,
-    /// Where its routes should stand, in percent.
-    pub intended: Option<f64>,
-    /// Where they stand, in percent.
-    pub actual: Option<f64>,
-    /// Its phase.
-    pub phase: &'static str,
-    /// Its guards.
-    pub guards: Vec<GuardFigures>,
-}
-
 /// The registry with its metrics.
 pub struct Metrics {
     /// Locked by a scrape as a whole, so that two do not mix.
@@ -103,6 +84,10 @@ pub struct Metrics {
     phase: Family<PhaseLabels, Gauge>,
     level: Family<GuardLabels, Gauge>,
     value: Family<GuardLabels, FloatGauge>,
+    demand: Family<PlanLabels, FloatGauge>,
+    peak: Family<PlanLabels, FloatGauge>,
+    ready: Family<SideLabels, FloatGauge>,
+    load: Family<SideLabels, FloatGauge>,
     decisions: Family<PlanLabels, Counter>,
     writes: Family<WriteLabels, Counter>,
     latency: Histogram,
@@ -131,6 +116,10 @@ impl Metrics {
             phase: Family::default(),
             level: Family::default(),
             value: Family::default(),
+            demand: Family::default(),
+            peak: Family::default(),
+            ready: Family::default(),
+            load: Family::default(),
             decisions: Family::default(),
             writes: Family::default(),
             latency: Histogram::new(BUCKETS),
@@ -154,6 +143,10 @@ impl Metrics {
             phase,
             level,
             value,
+            demand,
+            peak,
+            ready,
+            load,
             decisions,
             writes,
             latency,
@@ -178,6 +171,26 @@ impl Metrics {
         registry.register("phase", "1 for the plan's present phase", phase.clone());
         registry.register("guard_level", "0 clear, 1 pause, 2 rollback", level.clone());
         registry.register("guard_value", "The newest value in the signal's unit", value.clone());
+        registry.register(
+            "demand_requests_per_second",
+            "What both sides are asked for together; absent while unknown",
+            demand.clone(),
+        );
+        registry.register(
+            "demand_peak_requests_per_second",
+            "The highest demand of the plan's window",
+            peak.clone(),
+        );
+        registry.register(
+            "side_ready_requests_per_second",
+            "What a side can carry now; absent while unknown",
+            ready.clone(),
+        );
+        registry.register(
+            "side_requests_per_second",
+            "What a side is asked for, as the load balancers count it; absent while unknown",
+            load.clone(),
+        );
         registry.register("decisions", "How often the plan's engine asked for something", decisions.clone());
         registry.register("route_writes", "Weights written, by purpose and outcome", writes.clone());
         registry.register(
@@ -262,13 +275,29 @@ impl Metrics {
         self.phase.clear();
         self.level.clear();
         self.value.clear();
-        for PlanFigures { plan: labels, intended, actual, phase, guards } in plans {
+        self.demand.clear();
+        self.peak.clear();
+        self.ready.clear();
+        self.load.clear();
+        for PlanFigures { plan: labels, intended, actual, phase, guards, demand, peak, sides } in plans {
             let PlanLabels { namespace, plan } = labels;
-            if let Some(percent) = intended {
-                self.intended.get_or_create(labels).set(*percent);
+            for (gauge, value) in [
+                (&self.intended, intended),
+                (&self.actual, actual),
+                (&self.demand, demand),
+                (&self.peak, peak),
+            ] {
+                if let Some(value) = value {
+                    gauge.get_or_create(labels).set(*value);
+                }
             }
-            if let Some(percent) = actual {
-                self.actual.get_or_create(labels).set(*percent);
+            for SideFigures { side, ready, load } in sides {
+                let labels = SideLabels { namespace: namespace.clone(), plan: plan.clone(), side };
+                for (gauge, value) in [(&self.ready, ready), (&self.load, load)] {
+                    if let Some(value) = value {
+                        gauge.get_or_create(&labels).set(*value);
+                    }
+                }
             }
             let phase = PhaseLabels { namespace: namespace.clone(), plan: plan.clone(), phase };
             self.phase.get_or_create(&phase).set(1);
@@ -316,15 +345,27 @@ mod tests {
                 level: 1,
                 value: Some(812.5),
             }],
+            demand: Some(240.0),
+            peak: None,
+            sides: [
+                SideFigures { side: "legacy", ready: Some(300.0), load: Some(180.0) },
+                SideFigures { side: "kubernetes", ready: None, load: Some(60.0) },
+            ],
         };
         let page = metrics.page(&[figures("a"), figures("b")]).unwrap();
         for line in [
             r#"crossfade_route_writes_total{namespace="mail",plan="a",purpose="Retreat",outcome="done"} 1"#,
             r#"crossfade_guard_value{namespace="mail",plan="a",database="db",signal="ConnectionRate"} 812.5"#,
             r#"crossfade_weight_intended_percent{namespace="mail",plan="b"} 10.0"#,
+            r#"crossfade_demand_requests_per_second{namespace="mail",plan="a"} 240.0"#,
+            r#"crossfade_side_ready_requests_per_second{namespace="mail",plan="a",side="legacy"} 300.0"#,
+            r#"crossfade_side_requests_per_second{namespace="mail",plan="a",side="kubernetes"} 60.0"#,
         ] {
             assert!(page.contains(line), "{line} is not in\n{page}");
         }
+        // What is unknown is absent: 0 would be a figure.
+        assert!(!page.contains(r"crossfade_demand_peak_requests_per_second{"), "{page}");
+        assert!(!page.contains(r#"ready_requests_per_second{namespace="mail",plan="a",side="kubernetes""#));
         metrics.forget_plan(&labels("a"));
         let page = metrics.page(&[figures("b")]).unwrap();
         assert!(!page.contains(r#"plan="a""#), "{page}");

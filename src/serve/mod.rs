@@ -1,5 +1,6 @@
 //! What the process shows to its surroundings: `/live`, `/ready`, `/metrics`. It changes nothing.
 
+pub mod figures;
 pub mod health;
 pub mod metrics;
 
@@ -12,8 +13,9 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use figures::PlanFigures;
 use health::Health;
-use metrics::{Metrics, PlanFigures};
+use metrics::Metrics;
 
 /// What a database's answer may count as.
 pub const OUTCOMES: [&str; 4] = ["counters", "full", "late", "down"];

@@ -1,6 +1,6 @@
 //! One load balancer: the weights of two pools, of which it sends traffic to the servers that are up.
 
-use crossfade_core::route::Reading;
+use crossfade_core::route::{Counted, Reading, Requests};
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
@@ -20,6 +20,8 @@ pub struct Balancer {
     up: [u32; 2],
     setting: u64,
     boot: u64,
+    /// Requests since it was started, and those that failed: legacy, Kubernetes.
+    counted: [[f64; 2]; 2],
     pub(crate) chance: Chance,
 }
 
@@ -33,6 +35,7 @@ impl Balancer {
             up,
             setting: 1,
             boot: 1,
+            counted: [[0.0; 2]; 2],
             chance: Chance::default(),
         }
     }
@@ -65,7 +68,10 @@ impl Balancer {
             boot: self.boot,
             legacy_up: self.up[0],
             kubernetes_up: self.up[1],
-            counted: None,
+            counted: Some(Counted {
+                legacy: requests(self.counted[0]),
+                kubernetes: requests(self.counted[1]),
+            }),
         }
     }
 
@@ -103,11 +109,26 @@ impl Balancer {
     /// Its configuration is read again.
     pub fn reload(&mut self, configured: Weight) {
         self.boot += 1;
+        self.counted = [[0.0; 2]; 2];
         self.set(configured);
+    }
+
+    /// So many requests went to a pool (0 legacy, 1 Kubernetes), of which so many failed.
+    pub fn count(&mut self, pool: usize, all: f64, failed: f64) {
+        if let Some([counted, of_them]) = self.counted.get_mut(pool) {
+            *counted += all;
+            *of_them += failed;
+        }
     }
 
     /// So many servers are up.
     pub fn see(&mut self, up: [u32; 2]) {
         self.up = up;
     }
+}
+
+/// As its counters say it: whole requests.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // sums of what is not negative
+fn requests([all, failed]: [f64; 2]) -> Requests {
+    Requests { all: all as u64, failed: failed as u64 }
 }

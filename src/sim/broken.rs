@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crossfade_core::action::Action;
+use crossfade_core::capacity::{Capacity, Demand, Legacy, Source};
 use crossfade_core::engine;
 use crossfade_core::lease::Standing;
 use crossfade_core::meter::{Observation, Reading, Sample};
@@ -26,6 +27,8 @@ pub enum Broken {
     R1,
     /// The writes of a retreat wait for its record.
     R2,
+    /// A retreat does not ask what legacy can carry.
+    R3,
     /// The last sample of a silent database is shown as a new one again and again.
     R5,
     /// Nobody says that a database is full.
@@ -46,9 +49,10 @@ pub enum Broken {
 
 impl Broken {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::R1,
         Self::R2,
+        Self::R3,
         Self::R5,
         Self::R6,
         Self::R7,
@@ -64,6 +68,7 @@ impl Broken {
         match self {
             Self::R1 => Rule::R1,
             Self::R2 => Rule::R2,
+            Self::R3 => Rule::R3,
             Self::R5 => Rule::R5,
             Self::R6 => Rule::R6,
             Self::R7 => Rule::R7,
@@ -79,6 +84,7 @@ impl Broken {
         match self {
             Self::R1 => "R1",
             Self::R2 => "R2",
+            Self::R3 => "R3",
             Self::R5 => "R5",
             Self::R6 => "R6",
             Self::R7 => "R7",
@@ -244,10 +250,26 @@ impl Engine {
 fn shown(broken: Option<Broken>, mut plan: Plan) -> Plan {
     match broken {
         Some(Broken::R1) => plan.paused = false,
+        Some(Broken::R3) => plan.capacity = boundless(),
         Some(Broken::R7) => plan.rollback.max_step = Weight::FULL,
         _ => {}
     }
     plan
+}
+
+/// Legacy carries whatever comes.
+fn boundless() -> Capacity {
+    let declared = |requests_per_second| Source::Declared { requests_per_second, until: None };
+    Capacity {
+        demand: Some(Demand { from: declared(1.0), surge_factor: 1.0, peak_window: Duration::from_hours(1) }),
+        legacy: Some(Legacy {
+            capacity: declared(1e9),
+            requests_per_second_per_server: 1.0,
+            connections_per_server: None,
+            headroom: 0.0,
+        }),
+        ..Capacity::default()
+    }
 }
 
 fn is_sample(observation: &Observation) -> bool {

@@ -59,6 +59,8 @@ pub struct ServiceSetup {
     /// The plan has stood there, guards clear and baselines learned, since long before: every stage up to
     /// `weight` is proven. Else it has no status, and adopts what it finds.
     pub standing: bool,
+    /// The highest demand of the last days that a standing plan's status remembers, a day before the begin.
+    pub peak: Option<f64>,
     /// Who uses it.
     pub demand: DemandSetup,
     /// The legacy servers.

@@ -99,6 +99,7 @@ impl Service {
             waited += self.given_up[side];
             unconnected += connects.min(self.served[side]);
             served += self.served[side];
+            self.count(side, self.given_up[side] + connects.min(self.served[side]), seconds);
         }
         self.flow.errors = (waited + unconnected) / seconds;
         let arrived = (self.flow.load[0] + self.flow.load[1]) * seconds;
@@ -122,5 +123,19 @@ impl Service {
             failing = fail(tried);
         }
         self.flow.failed = (failing.ordinary + failing.connecting) / seconds;
+    }
+
+    /// The load balancers count what they sent to a side: each its equal part of the traffic, by its own
+    /// weight. What failed there failed for all alike.
+    fn count(&mut self, side: usize, failed: f64, seconds: f64) {
+        let arrived = (self.flow.load[0] + self.flow.load[1]) * seconds;
+        let sent = self.flow.load[side] * seconds;
+        let failing = if sent > 0.0 { failed / sent } else { 0.0 };
+        let each = arrived / self.balancers.len().max(1) as f64;
+        for balancer in &mut self.balancers {
+            let share = balancer.weight().percent() / 100.0;
+            let all = each * if side == 0 { 1.0 - share } else { share };
+            balancer.count(side, all, all * failing);
+        }
     }
 }

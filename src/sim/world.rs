@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::guard::Signal;
+use crossfade_core::peaks::{Peak, Peaks};
 use crossfade_core::seen::Wishes;
 use crossfade_core::state::{GuardKey, State};
 use crossfade_core::time::Time;
@@ -210,6 +211,13 @@ fn standing(setup: &ServiceSetup, now: Time) -> State {
             .map(|stage| stage.name.clone())
             .collect(),
         joined: plan.instance_keys().collect(),
+        peaks: Peaks(
+            setup
+                .peak
+                .map(|requests_per_second| Peak { at: now - Duration::from_hours(24), requests_per_second })
+                .into_iter()
+                .collect(),
+        ),
         ..State::default()
     }
 }

@@ -44,6 +44,39 @@ async fn an_instant_query_gives_its_value_or_nothing() {
 }
 
 #[tokio::test]
+async fn an_amount_is_one_finite_number_of_0_or_more_and_else_it_is_told_what_it_is() {
+    let prometheus = Prometheus::start(&history(HOUR), None, &[]);
+    let client = client(&prometheus);
+    for (query, amount) in [("2 * 21", 42.0), ("sum(vector(0.5))", 0.5), ("vector(0)", 0.0)] {
+        assert_eq!(client.amount(query).await, Ok(amount), "{query}");
+    }
+    let mut errors = Vec::new();
+    for (query, why) in [
+        (
+            "no_such_metric",
+            "no value, or one that is no finite number: try the query in Prometheus, and check that what it reads is still scraped",
+        ),
+        (
+            "vector(0) / 0",
+            "no value, or one that is no finite number: try the query in Prometheus, and check that what it reads is still scraped",
+        ),
+        ("-vector(3)", "-3, which is no amount: ask for one of 0 or more"),
+        (
+            "label_replace(vector(1), \"a\", \"b\", \"\", \"\") or vector(1)",
+            "2 series, such as {a=\"b\"} and {}: aggregate them to one, as sum(...) or max(...) does, or select one by its labels",
+        ),
+    ] {
+        let error = client.amount(query).await.unwrap_err();
+        let told = format!("Prometheus at {} answered `{query}` with {why}", prometheus.url());
+        assert_eq!(error.to_string(), told);
+        assert!(!error.is_refusal(), "{error}");
+        errors.push(error);
+    }
+    // One that goes on as it was is not told again.
+    assert!(errors[0].is_like(&errors[1]) && !errors[1].is_like(&errors[2]), "{errors:?}");
+}
+
+#[tokio::test]
 async fn a_range_of_two_weeks_comes_in_pieces_without_seam() {
     const DAYS: u64 = 14 * 24 * HOUR;
     let prometheus = Prometheus::start(&history(DAYS), None, &[]);
@@ -111,5 +144,6 @@ async fn its_certificate_is_verified() {
         let error = with(wrong).instant("1", None).await.unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot ask Prometheus at {}: ", prometheus.url())), "{error}");
         assert!(error.contains("invalid peer certificate"), "{error}");
+        assert!(with(wrong).amount("1").await.unwrap_err().is_refusal());
     }
 }

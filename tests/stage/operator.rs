@@ -105,29 +105,13 @@ impl Operator {
 
     /// A page of its own, such as `/metrics`: its status and text.
     pub async fn page(&self, path: &str) -> Result<(u16, String)> {
-        let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-        let url = format!("http://{}{path}", self.address);
-        let ask = async {
-            let response = client.get(url.parse()?).await?;
-            let status = response.status().as_u16();
-            let body = Limited::new(response.into_body(), LONGEST_PAGE).collect().await;
-            let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
-            anyhow::Ok((status, String::from_utf8_lossy(&body).into_owned()))
-        };
-        timeout(ANSWER, ask)
-            .await
-            .context("no answer in time")
-            .flatten()
-            .with_context(|| format!("get {url}"))
+        page(self.address, path).await
     }
 
     /// The value of a metric by its name with labels as `/metrics` writes them; `None` if it is not
     /// there.
     pub async fn metric(&self, series: &str) -> Result<Option<f64>> {
-        let (status, page) = self.page("/metrics").await?;
-        ensure!(status == 200, "/metrics was answered with {status}: {page}");
-        let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        Ok(line.and_then(|value| value.split(' ').next()?.parse().ok()))
+        metric(self.address, series).await
     }
 
     /// Its process id, for reading its figures in `/proc`.
@@ -193,4 +177,25 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let here = env::current_exe().context("ask where this program lies")?;
     let found = here.ancestors().nth(2).map(|profile| profile.join(name)).filter(|path| path.is_file());
     found.with_context(|| format!("there is no {name} beside {}: run `cargo build --bins`", here.display()))
+}
+
+async fn page(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let url = format!("http://{address}{path}");
+    let ask = async {
+        let response = client.get(url.parse()?).await?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), LONGEST_PAGE).collect().await;
+        let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
+        anyhow::Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    };
+    timeout(ANSWER, ask).await.context("no answer in time").flatten().with_context(|| format!("get {url}"))
+}
+
+/// The value of a metric of the operator whose pages are there.
+pub async fn metric(address: SocketAddr, series: &str) -> Result<Option<f64>> {
+    let (status, page) = page(address, "/metrics").await?;
+    ensure!(status == 200, "/metrics was answered with {status}: {page}");
+    let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    Ok(line.and_then(|value| value.split(' ').next()?.parse().ok()))
 }

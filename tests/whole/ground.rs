@@ -54,6 +54,8 @@ ${STAGES}
       resume: {below: 40, for: 1s}
     - {signal: ConnectionsOfMax, enabled: false}
     - {signal: FailedConnections, enabled: false}
+  legacy: {capacity: {requestsPerSecondPerServer: 1000}}
+  demand: {requestsPerSecond: 60}
   rollback: {to: Zero, maxStep: 20, every: 1s}
 "#;
 const SURGE: f64 = 8.0;

@@ -39,6 +39,8 @@ spec:
       enabled: false
     - signal: FailedConnections
       enabled: false
+  legacy: {capacity: {requestsPerSecondPerServer: 1000}}
+  demand: {route: edge}
   rollback: {to: Previous, maxStep: 20, every: 1s}
 "#;
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::place::{accepted, blocked_by, condition};
+use crate::place::{blocked_by, condition};
 use crate::stage::mariadb;
 use crate::stage::pool::Behaviour;
 use crate::stage::world::{Settings, World};
@@ -106,9 +106,8 @@ async fn guarded(world: &World, per_server: f64, step: u32) -> Result<(Failed, V
     half_and_half(world).await;
     let plan = PLAN.replace("${PER_SERVER}", &per_server.to_string()).replace("${STEP}", &step.to_string());
     world.apply_plan(&world.fill(&plan)).await?;
-    let calm = |status: &Value| {
-        accepted(status) && condition(status, "CapacityReserved")[0] == "True" && status["phase"] == "Soaking"
-    };
+    let calm =
+        |status: &Value| condition(status, "CapacityReserved")[0] == "True" && status["phase"] == "Soaking";
     until(world, "soaking with its capacity reserved", calm).await?;
     let failed = surge(world).await?;
     let status = status(world).await?;

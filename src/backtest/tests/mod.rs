@@ -31,8 +31,11 @@ stages:
 routes:
 - name: edge
   haproxy: {{instances: ["unix:///run/haproxy.sock"], backend: mail, legacyServers: ["vm-*"], kubernetesServers: ["k-*"]}}
+legacy: {{capacity: {{requestsPerSecondPerServer: 300, connectionsPerServer: 40}}}}
+demand: {{route: edge}}
 databases:
 - name: accounts
+  connectionRateCapacity: 2600
   mysql: {{host: db, credentialsSecret: db, insecure: true}}
   guards: {guards}
 "#

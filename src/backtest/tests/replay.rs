@@ -6,6 +6,7 @@ use super::{ABSOLUTE, database, half, incident, plan, record, second};
 use crate::backtest::replay::{Outcome, Scene, Trip};
 use crate::backtest::weeks::{Alarm, Week, alarms, weeks};
 use crate::backtest::{caught, record::Record};
+use crate::core::capacity::Capacity;
 use crate::core::guard::{Level, Signal};
 use crate::core::weight::Weight;
 
@@ -46,6 +47,17 @@ fn a_surge_pauses_after_3_s_and_retreats_after_8_s_as_in_life() {
         "{:?}",
         outcome.held
     );
+}
+
+#[test]
+fn a_plan_that_says_nothing_of_legacy_walks_back_slowly_as_in_life() {
+    let mut plan = plan(ABSOLUTE);
+    plan.capacity = Capacity::default();
+    let record = record(3600, 1, surge(1000, 1060));
+    let outcome = Scene::new(&plan, database(&plan), half(), &record).replay(&record);
+    // 5 points every 5 s from 1007 on: at 10 after eight steps, at 1 after two more, and the surge ends.
+    let retreats: Vec<_> = outcome.trips.iter().map(|trip| trip.retreat).collect();
+    assert_eq!(retreats, [Some((half(), Weight::from_percent(1.0)))]);
 }
 
 #[test]

@@ -125,9 +125,28 @@ pub fn against_raising(turn: &Turn, weight: Weight) -> Option<Shortage> {
 /// How far the weight may fall in one step now, of which it has `fallen` so far already (R3): as far as
 /// legacy has room, and its pools fill gently; 5 points while that is not known.
 pub fn fits(turn: &Turn, fallen: Weight) -> Weight {
+    fits_from(turn, turn.intended(), fallen)
+}
+
+/// The same from where the instances stand, of which some have yet to come to the plan's weight: legacy's
+/// load is by that.
+pub fn fits_as_it_stands(turn: &Turn) -> Weight {
+    let stands = |instance: usize| {
+        let (_, reading) = turn.seen.instances.get(instance)?.reading.as_ref()?;
+        // What was ordered may have been carried out already.
+        let ordered = turn.pending(instance).map_or(reading.weight, |order| order.weight);
+        Some(ordered.min(reading.weight))
+    };
+    let known: Vec<Weight> = (0..turn.seen.instances.len()).filter_map(stands).collect();
+    let sum: f64 = known.iter().map(|weight| weight.percent()).sum();
+    let mean = if known.is_empty() { turn.intended().percent() } else { sum / known.len() as f64 };
+    fits_from(turn, Weight::from_percent(mean), Weight::ZERO)
+}
+
+fn fits_from(turn: &Turn, weight: Weight, fallen: Weight) -> Weight {
     let most = turn.plan.rollback.max_step.minus(fallen);
     let spare = known(turn, REMEMBERED, REMEMBERED);
-    let Some(room) = spare.room(turn.intended()) else { return most.min(BLIND_STEP.minus(fallen)) };
+    let Some(room) = spare.room(weight) else { return most.min(BLIND_STEP.minus(fallen)) };
     let legacy = turn.plan.capacity.legacy;
     let each = legacy.and_then(|legacy| {
         let each = legacy.connections_per_server? / legacy.requests_per_second_per_server;

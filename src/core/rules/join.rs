@@ -6,7 +6,6 @@ use crate::reason::Reason;
 use crate::route::{Outcome, Purpose};
 use crate::rules::{capacity, last_holder, obstacles};
 use crate::turn::{Turn, below, same};
-use crate::weight::Weight;
 
 /// Brings every joining instance a step nearer.
 pub fn step(turn: &mut Turn) {
@@ -64,7 +63,7 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     if !(turn.is_due(last, turn.plan.rollback.every) || lowers && follows_a_raise) {
         return;
     }
-    let step = if lowers { capacity::fits(turn, Weight::ZERO) } else { turn.plan.rollback.max_step };
+    let step = if lowers { capacity::fits_as_it_stands(turn) } else { turn.plan.rollback.max_step };
     if lowers && last_holder::may_lower(turn) {
         let to = reading.weight.minus(step).max(intended).min(reading.weight);
         if same(to, reading.weight) && to > intended {

@@ -120,7 +120,7 @@ pub fn in_sync(turn: &Turn, instance: InstanceIndex) -> bool {
     let Some(ours) = ours else { return false };
     // Without an order it is what was found at the plan's weight; servers may have gone since.
     let asked = turn.order(instance).map_or(same(ours.weight, intended), |order| {
-        same(order.weight, intended) && matches!(order.outcome, Outcome::Done(_))
+        order.weight == intended && matches!(order.outcome, Outcome::Done(_))
     });
     asked && turn.written(instance).is_none()
 }

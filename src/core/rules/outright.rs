@@ -43,8 +43,11 @@ fn is_without_servers(turn: &Turn) -> bool {
 
 /// Leaves Kubernetes; whether it fails.
 pub fn leave(turn: &mut Turn) -> bool {
-    let weight = turn.intended();
-    let Some(failing) = failing(turn).filter(|_| weight > Weight::ZERO) else { return false };
+    let Some(failing) = failing(turn) else { return false };
+    if turn.intended() == Weight::ZERO {
+        // It is left, and stays so until it no longer fails.
+        return turn.state.retreat.as_ref().is_some_and(|retreat| retreat.guard.is_none());
+    }
     let why = match failing {
         Failing::NoServer => "no Kubernetes server is up",
         Failing::Requests => "over half of the requests to Kubernetes fail",

@@ -129,7 +129,9 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
             Reason::GuardRollback,
             format!("still over the threshold at {weight} %: on towards {target} %"),
         );
-        turn.state.retreat = Some(Retreat { target, guard: Some(guard), ..retreat });
+        // It may be that nothing fits now: it is under way all the same, and tries again.
+        turn.state.retreat = Some(Retreat { target, guard: Some(guard), arrived: false, ..retreat });
+        turn.record();
         step(turn, target);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::capacity::Source;
 use crate::reason::Reason;
 use crate::reporting::{self, Cause};
+use crate::rules::capacity::MEASURED_STALE;
 use crate::turn::{ROUTE_STALE, Turn};
 
 /// Tells and records a change of phase or of the first blocker.
@@ -39,6 +40,13 @@ fn wake(turn: &mut Turn, causes: &[Cause]) {
         }
     }
     let just_after = ROUTE_STALE + Duration::from_millis(1);
+    let figures = &turn.seen.figures;
+    if let Some((at, _)) = figures.load {
+        turn.wake(at + just_after);
+    }
+    for (at, _) in figures.measured.values() {
+        turn.wake(*at + MEASURED_STALE + Duration::from_millis(1));
+    }
     for (at, _) in turn.seen.instances.iter().filter_map(|seen| seen.reading.as_ref()) {
         turn.wake(*at + just_after);
     }

@@ -66,6 +66,14 @@ pub enum Unusable {
     /// Native histograms or a text.
     #[error("{0}: ask for a number")]
     NoNumber(&'static str),
+    /// No series, or a value such as `NaN`.
+    #[error(
+        "no value, or one that is no finite number: try the query in Prometheus, and check that what it reads is still scraped"
+    )]
+    Nothing,
+    /// Less than nothing.
+    #[error("{0}, which is no amount: ask for one of 0 or more")]
+    Negative(String),
     /// A number that is none.
     #[error("a value that is no number, \"{0}\": this is no answer of Prometheus")]
     Text(String),

@@ -1,5 +1,6 @@
 //! What may go wrong with a question to Prometheus. No text of it holds a token.
 
+use std::mem::discriminant;
 use std::time::Duration;
 
 use super::LARGEST;
@@ -96,4 +97,27 @@ pub enum Error {
         /// What it is instead, and what to do.
         why: Unusable,
     },
+}
+
+impl Error {
+    /// Whether other credentials may help: it does not take the token, or its certificate is not by
+    /// an authority that is known.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 401 | 403),
+            // As rustls says it.
+            Self::Unreachable { why, .. } => why.contains("invalid peer certificate"),
+            _ => false,
+        }
+    }
+
+    /// Whether both say the same, but for figures.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unusable { why, .. }, Self::Unusable { why: other, .. }) => {
+                discriminant(why) == discriminant(other)
+            }
+            _ => discriminant(self) == discriminant(other),
+        }
+    }
 }

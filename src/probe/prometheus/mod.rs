@@ -120,6 +120,16 @@ impl Client {
         Ok(Instant { point: points.last().copied(), warnings })
     }
 
+    /// The value of `query` now, which must be an amount: one finite number, 0 or more.
+    pub async fn amount(&self, query: &str) -> Result<f64, Error> {
+        let why = match self.instant(query, None).await?.point {
+            None => answer::Unusable::Nothing,
+            Some(Point { value, .. }) if value < 0.0 => answer::Unusable::Negative(value.to_string()),
+            Some(Point { value, .. }) => return Ok(value),
+        };
+        Err(self.unusable(query, why))
+    }
+
     /// The values of `query` from `start` to `end`, both included, every `step` (at least 1 ms).
     /// Asked for in pieces that Prometheus takes, one after the other; the caller bounds how many
     /// points these are.

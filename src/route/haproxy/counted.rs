@@ -3,27 +3,27 @@
 //!
 //! The columns of `show stat`, measured on HAProxy 2.6.12, five requests each (`.` is 0):
 //!
-//! | what the server does | stot | lbtot | req_tot | hrsp_5xx | econ | eresp | wretr | wredis | others |
+//! | what the server does | `stot` | `lbtot` | `req_tot` | `hrsp_5xx` | `econ` | `eresp` | `wretr` | `wredis` | others |
 //! | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 //! | answers 200, also over one kept connection | 5 | 5 | 5 | . | . | . | . | . | |
 //! | answers 500 or 503 | 5 | 5 | 5 | 5 | . | . | . | . | |
 //! | closes, is silent or writes nonsense before its answer | 5 | 5 | . | . | . | 5 | . | . | |
 //! | resets before its answer | 5 | 5 | . | . | . | **10** | . | . | |
-//! | breaks off in its answer | 5 | 5 | 5 | . | . | 5 | . | . | srv_abrt 5 |
-//! | breaks off in its answer of 500 | 5 | 5 | 5 | 5 | . | 5 | . | . | srv_abrt 5 |
-//! | falls silent in its answer | 5 | 5 | 5 | . | . | . | . | . | srv_abrt 5 |
+//! | breaks off in its answer | 5 | 5 | 5 | . | . | 5 | . | . | `srv_abrt` 5 |
+//! | breaks off in its answer of 500 | 5 | 5 | 5 | 5 | . | 5 | . | . | `srv_abrt` 5 |
+//! | falls silent in its answer | 5 | 5 | 5 | . | . | . | . | . | `srv_abrt` 5 |
 //! | refuses, or does not answer SYN | 20 | 5 | . | . | 5 | . | 15 | . | `retries 3` |
 //! | the same, `option redispatch`, another is there | 5 | 5 | . | . | . | . | . | 5 | the other: 5, 5, 5 |
 //! | answers 500, `retry-on 500` | 20 | 5 | 5 | 5 | . | . | **30** | . | |
-//! | is down or in maintenance | . | . | . | . | . | . | . | . | backend: econ 5 |
-//! | client leaves, before or in the answer | 5 | 5 | 5 | . | . | . | . | . | cli_abrt 0 or 5 |
-//! | client leaves in a silent answer | 5 | 5 | 5 | . | . | . | . | . | **srv_abrt 5** |
+//! | is down or in maintenance | . | . | . | . | . | . | . | . | backend: `econ` 5 |
+//! | client leaves, before or in the answer | 5 | 5 | 5 | . | . | . | . | . | `cli_abrt` 0 or 5 |
+//! | client leaves in a silent answer | 5 | 5 | 5 | . | . | . | . | . | `srv_abrt` 5 |
 //! | answers 200, chosen by cookie, stick table or `use-server` | 5 | **0 or 1** | 5 | . | . | . | . | . | |
 //! | the same, and refuses | 20 | . | . | . | 5 | . | 15 | . | |
-//! | is full (`maxconn`), `timeout queue` | . | . | . | . | . | . | . | . | backend: econ 5 |
+//! | is full (`maxconn`), `timeout queue` | . | . | . | . | . | . | . | . | backend: `econ` 5 |
 //!
 //! In TCP mode connections are what is counted; `req_tot` and `hrsp_5xx` are empty, and what a server
-//! says is not looked at: a reset counts in eresp, a refusal in econ, wretr and wredis as above.
+//! says is not looked at: a reset counts in `eresp`, a refusal in `econ`, `wretr` and `wredis`.
 //!
 //! So no column alone is right: `stot` counts every attempt to connect, `lbtot` misses whom the
 //! algorithm did not choose, `req_tot` who gave no answer. Three terms never count a request twice,

@@ -7,6 +7,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
 use crate::core::defaults;
 use crate::core::guard::{Condition, Guard, Signal, Test};
 use crate::core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
@@ -95,16 +96,40 @@ fn plan() -> impl Strategy<Value = Plan> {
                 name: "accounts".into(),
                 every: Duration::from_secs(1),
                 guards,
-                connection_rate_capacity: None,
+                connection_rate_capacity: paused.then_some(2600.5),
             }],
             rollback: Rollback {
                 to: if zero { RollbackTo::Zero } else { RollbackTo::Previous },
                 max_step: Weight::from_hundredths(2550),
                 every: Duration::from_secs(every),
             },
-            capacity: crate::core::capacity::Capacity::default(),
+            capacity: capacity(every, zero),
         },
     )
+}
+
+fn capacity(number: u64, declared: bool) -> Capacity {
+    let measured = Source::Declared { requests_per_second: 600.0, until: None };
+    let until = Some(Time::from_millis(1_738_000_000_000 + number));
+    Capacity {
+        demand: (number != 1).then(|| Demand {
+            from: if declared { measured } else { Source::Route(0) },
+            surge_factor: 1.25,
+            peak_window: Duration::from_hours(24 + number),
+        }),
+        legacy: (number > 2).then(|| Legacy {
+            capacity: if declared {
+                Source::Declared { requests_per_second: 8000.0, until }
+            } else {
+                Source::Route(0)
+            },
+            requests_per_second_per_server: if declared { 0.0 } else { 212.5 },
+            connections_per_server: (!declared && number > 4).then_some(40.0),
+            headroom: 0.25,
+        }),
+        kubernetes: None,
+        takeover: Takeover { legacy: 0.5, ..Takeover::default() },
+    }
 }
 
 fn side() -> impl Strategy<Value = SideSetup> {
@@ -137,6 +162,7 @@ fn service() -> impl Strategy<Value = ServiceSetup> {
             databases: vec![0],
             weight,
             standing,
+            peak: standing.then_some(12_000.5),
             demand,
             legacy,
             kubernetes,

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crossfade_core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
 use crossfade_core::defaults;
 use crossfade_core::plan::{Database, Plan, Rollback, RollbackTo, Route, Stage};
 use crossfade_core::weight::Weight;
@@ -28,14 +29,28 @@ fn main() {
             name: "accounts".into(),
             every: Duration::from_secs(1),
             guards: defaults::guards(),
-            connection_rate_capacity: None,
+            connection_rate_capacity: Some(2600.0),
         }],
         rollback: Rollback {
             to: RollbackTo::Previous,
             max_step: Weight::from_hundredths(2500),
             every: Duration::from_secs(5),
         },
-        capacity: crossfade_core::capacity::Capacity::default(),
+        capacity: Capacity {
+            demand: Some(Demand {
+                from: Source::Route(0),
+                surge_factor: 1.5,
+                peak_window: Duration::from_hours(168),
+            }),
+            legacy: Some(Legacy {
+                capacity: Source::Route(0),
+                requests_per_second_per_server: 265.0,
+                connections_per_server: Some(40.0),
+                headroom: 0.2,
+            }),
+            kubernetes: None,
+            takeover: Takeover::default(),
+        },
     };
     let side = SideSetup {
         servers: 40,
@@ -64,6 +79,7 @@ fn main() {
             databases: vec![0],
             weight: Weight::from_hundredths(5000),
             standing: true,
+            peak: None,
             demand: DemandSetup {
                 requests_per_second: 10_000.0,
                 trough: 0.4,

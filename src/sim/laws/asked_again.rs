@@ -16,8 +16,14 @@ pub fn does_nothing(case: &Case<'_>) -> Option<String> {
     }
     let mut twin = case.decided.after.clone();
     let actions = twin.decide(case.decided.clock);
-    (!actions.is_empty())
-        .then(|| format!("asked again at once: {actions:?}, after {:?}", case.decided.actions))
+    (!actions.is_empty()).then(|| {
+        format!(
+            "asked again at once: {actions:?}, after {:?}; told {:?}, then {:?}",
+            case.decided.actions,
+            case.decided.after.state().volatile.told,
+            twin.state().volatile.told,
+        )
+    })
 }
 
 /// What was decided changes what the samples say: an accepted baseline is forgotten, a guard that has

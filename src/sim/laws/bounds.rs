@@ -3,14 +3,28 @@
 use std::time::Duration;
 
 use crossfade_core::plan::Plan;
+use crossfade_core::weight::Weight;
+
+use super::known;
 
 /// What a step may take besides its own waits: a reading that fails after 2 s, a write that fails after
 /// 2 s and is tried again after 1 s, and as much again.
 const CALLS: Duration = Duration::from_secs(10);
 
+/// The steps from weight 100 to 0, if legacy has room for all: small ones while nobody says so, or where
+/// its pools must fill gently.
+fn steps(plan: &Plan) -> u32 {
+    let gently = plan.capacity.legacy.is_some_and(|legacy| legacy.connections_per_server.is_some());
+    let most = if gently || known::is_blind(plan) { SMALL } else { Weight::FULL };
+    10_000_u32.div_ceil(u32::from(plan.rollback.max_step.min(most).hundredths().max(1)))
+}
+
+/// The step where nothing is known of capacity (DESIGN, R5), which random plans' pools allow too.
+const SMALL: Weight = Weight::from_hundredths(500);
+
 /// From the first value over the threshold to weight 0, however many stops there are on the way.
 pub fn retreat(plan: &Plan, measured: Duration, every: Duration) -> Duration {
-    let steps = 10_000_u32.div_ceil(u32::from(plan.rollback.max_step.hundredths().max(1)));
+    let steps = steps(plan);
     let halts = u32::try_from(plan.stages.len()).unwrap_or(u32::MAX) + 1;
     let longest = plan
         .databases
@@ -43,7 +57,7 @@ pub fn completion(plan: &Plan) -> Duration {
 
 /// From the end of all faults to everything in sync, or a reason that a person must see to.
 pub fn settle(plan: &Plan) -> Duration {
-    let steps = 10_000_u32.div_ceil(u32::from(plan.rollback.max_step.hundredths().max(1)));
+    let steps = steps(plan);
     let longest = plan
         .databases
         .iter()

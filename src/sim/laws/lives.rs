@@ -125,6 +125,8 @@ fn is_lasting(reason: Reason) -> bool {
             | Reason::LoweredByHand
             | Reason::Drift
             | Reason::TargetStageLowered
+            | Reason::CapacityShort
+            | Reason::LegacyFull
     )
 }
 

@@ -7,16 +7,19 @@
 
 mod asked_again;
 pub(crate) mod bounds;
+mod known;
 mod lives;
 mod r1;
 mod r11;
 mod r12;
 mod r13;
 mod r2;
+mod r3;
 mod r5;
 mod r6;
 mod r7;
 mod r8;
+mod r9;
 mod rule;
 mod truth;
 
@@ -135,6 +138,8 @@ const OF_DECISIONS: &[Law] = &[
     (Rule::R12, r12::writes_only_what_it_may),
     (Rule::R1, r1::raises_only_in_the_clear),
     (Rule::R2, r2::brakes_first),
+    (Rule::R3, r3::fits),
+    (Rule::R3, r3::joins_as_it_fits),
     (Rule::R5, r5::takes_the_unknown_for_nothing),
     (Rule::R5, r5::raises_nothing_unknown),
     (Rule::R6, r6::clears_nothing_while_full),
@@ -142,6 +147,7 @@ const OF_DECISIONS: &[Law] = &[
     (Rule::R7, r7::clears_only_what_is_over),
     (Rule::R8, r8::raises_what_is_stored),
     (Rule::R8, r8::records_what_it_changes),
+    (Rule::R9, r9::raises_what_legacy_can_take_back),
     (Rule::R11, r11::raises_alone),
     (Rule::R13, r13::says_why),
 ];
@@ -183,6 +189,7 @@ impl Witness for Laws {
         r12::only_with_rights(&self.truth, world, &mut found);
         r5::pauses_after_a_minute(&self.truth, world, &mut found);
         r2::walks_to_the_end(&self.truth, world, &mut found);
+        r3::says_that_it_is_full(&self.truth, world, &mut found);
         r7::clears_in_time(&self.truth, world, &mut found);
         if self.thorough {
             asked_again::misses_nothing(world, &mut found);

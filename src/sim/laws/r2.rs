@@ -10,7 +10,7 @@ use crossfade_core::state::State;
 use crossfade_core::weight::Weight;
 
 use super::truth::Truth;
-use super::{Case, Found, Rule, SAME, bounds};
+use super::{Case, Found, Rule, SAME, bounds, r3};
 use crate::world::World;
 
 /// How long after a failed write the same is tried again.
@@ -47,7 +47,7 @@ fn breached(case: &Case<'_>, before: &State) -> Option<String> {
     let intended = after.intended.unwrap_or_default();
     let every = case.plan().rollback.every;
     let fell = after.history.iter().any(|step| step.to < step.from && decided.clock.since(step.at) < every);
-    if intended != Weight::ZERO && !(fell && after.retreat.is_some()) {
+    if intended != Weight::ZERO && !(fell && after.retreat.is_some()) && r3::must_move(case, intended) {
         return Some(format!("{key:?} is breached, and no step is taken"));
     }
     for (instance, seen) in decided.after.seen().instances.iter().enumerate() {
@@ -74,7 +74,7 @@ fn breached(case: &Case<'_>, before: &State) -> Option<String> {
     None
 }
 
-/// A breach that lasts walks every load balancer that obeys down to 0.
+/// A breach that lasts walks every load balancer that obeys down to 0, or as far as legacy can carry it.
 pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
     let now = world.now;
     for (index, (service, known)) in world.services.iter().zip(&truth.services).enumerate() {
@@ -92,6 +92,9 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
                     .unwrap_or_default();
                 let bound = bounds::retreat(&object.plan, measured, database.every) + truth.step * 4;
                 if now.since(over) <= bound {
+                    continue;
+                }
+                if known.known.room().lasts(over, now).is_none_or(|room| room <= bound) {
                     continue;
                 }
                 let charge = truth.replicas.iter().enumerate().find_map(|(number, replica)| {

@@ -68,8 +68,8 @@ fn forgotten_baseline<'a>(case: &Case<'_>, object: &'a Object) -> Option<&'a Gua
     baselines.iter().map(|(key, _)| key).find(|key| !answered && forgotten(key))
 }
 
-/// Whether two states are the same, but for what is recorded in parts (the soak clock), what ends by
-/// time alone, and the weight of a raise, which the raise itself says.
+/// Whether two states are the same, but for what is recorded in parts (the soak clock, the highest
+/// demand), what ends by time alone, and the weight of a raise, which the raise itself says.
 pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
     let State {
         intended,
@@ -92,7 +92,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         joined,
         commands,
         history,
-        peaks,
+        peaks: _,
         volatile: _,
     } = before;
     let from = |intended, raise: &Option<Raise>| raise.map(|raise| raise.from).or(intended);
@@ -116,5 +116,4 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         && *spent == after.spent
         && *commands == after.commands
         && *history == after.history
-        && *peaks == after.peaks
 }

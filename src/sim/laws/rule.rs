@@ -6,8 +6,8 @@ use crossfade_core::time::Time;
 
 macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $name:ident = $statement:literal,)+) => {
-        /// A rule of the design. R3, R4, R9 and R10 are not built yet: they come with the capacity of
-        /// the sides, the attribution of a surge, and the seal.
+        /// A rule of the design. R4 and R10 are not built yet: they come with the attribution of a
+        /// surge, and the seal.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Rule { $($(#[doc = $doc])+ $name,)+ }
 
@@ -32,7 +32,9 @@ rules! {
     /// Raise only in the clear.
     R1 = "the weight rises only if nothing stands against it: person, guard, stage, data, cooldown, lease, record",
     /// The brake comes first.
-    R2 = "from the sample that completes a breach to the writes nothing is waited for, and the weight falls to the end",
+    R2 = "from the sample that completes a breach to the writes nothing is waited for, and the weight falls as far as legacy can carry it",
+    /// A retreat fits.
+    R3 = "no step back makes legacy fuller than 0.95 of what it can carry; where nothing is known it is 5 points at most",
     /// A fact has an age.
     R5 = "stale data is never clear and never a breach; it blocks raises, and pauses the plan after 60 s",
     /// Saturated is not quiet.
@@ -41,6 +43,8 @@ rules! {
     R7 = "a retreat walks by maxStep every `every`, a cooldown runs from its last step, a guard clears by its resume alone",
     /// Record, then raise; retreat, then record.
     R8 = "a raise is written when its record is stored; what is remembered is recorded; a restart goes on from what is stored",
+    /// Capacity before traffic.
+    R9 = "nothing is raised that legacy could not take back as promised",
     /// One hand on a shared database.
     R11 = "of the plans with the same database one raises at a time",
     /// Never worse than absent.

@@ -6,6 +6,7 @@ use crossfade_core::guard::{Condition, Signal, Test};
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
+use super::known::Known;
 use crate::api::Object;
 use crate::scenario::{Event, Scenario, What};
 use crate::world::World;
@@ -80,6 +81,8 @@ pub struct Service {
     pub version: u64,
     /// When people last asked for something else.
     pub asked_at: Time,
+    /// What can be known of its capacity.
+    pub known: Known,
 }
 
 /// What is true of a replica.
@@ -215,6 +218,12 @@ impl Truth {
                 *before = after;
             }
             see_guards(truth, &service.databases, &self.databases, now, world);
+            if let Some(object) = truth.asked.last() {
+                let peaks = world.api.objects.get(index).and_then(|object| object.status.as_ref());
+                let peaks = peaks.into_iter().flat_map(|status| &status.peaks.0);
+                truth.known.peak = peaks.map(|peak| peak.requests_per_second).reduce(f64::max);
+                truth.known.step(service, &object.plan, now, self.step);
+            }
         }
         self.see_replicas(world);
         self.see_status(world);

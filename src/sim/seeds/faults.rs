@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossfade_core::weight::Weight;
 use fastrand::Rng;
 
-use super::{between, connects, one_in, pick, plans};
+use super::{between, connects, one_in, pick, plans, spare};
 use crate::scenario::{Hands, Mode, Scenario, What, Which};
 
 /// Something that happens to a world that begins as `scenario` does.
@@ -164,7 +164,7 @@ fn person(random: &mut Rng, scenario: &Scenario) -> What {
 fn changed(random: &mut Rng, scenario: &Scenario, service: usize) -> crossfade_core::plan::Plan {
     let setup = &scenario.services[service];
     let mut plan = setup.plan.clone();
-    match random.u8(0..6) {
+    match random.u8(0..7) {
         0 => plan.rollback.max_step = Weight::from_hundredths(*pick(random, &[500, 1000, 10_000])),
         1 => plan.rollback.every = Duration::from_secs(random.u64(1..10)),
         2 => {
@@ -183,6 +183,7 @@ fn changed(random: &mut Rng, scenario: &Scenario, service: usize) -> crossfade_c
                 database.guards = plans::guards(random, super::usual(&scenario.services, *place), false);
             }
         }
+        5 => plan.capacity = spare::capacity(random, setup, scenario.begins),
         _ => {
             for database in &mut plan.databases {
                 database.every = Duration::from_millis(*pick(random, &[500, 1000, 2000])).max(scenario.step);

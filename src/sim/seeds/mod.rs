@@ -4,6 +4,7 @@
 mod events;
 mod faults;
 mod plans;
+mod spare;
 
 use std::time::Duration;
 
@@ -40,15 +41,19 @@ pub fn scenario(seed: u64) -> Scenario {
     });
     let databases: usize = if random.u8(0..4) == 0 { 2 } else { 1 };
     let services = *pick(&mut random, &[1, 1, 1, 2, 2, 3]);
+    let begins = MONDAY + Duration::from_hours(random.u64(6..20));
     let mut setups: Vec<ServiceSetup> = Vec::new();
     for number in 0..services {
         setups.push(service(&mut random, number, databases, step, kind));
     }
     plans::set_guards(&mut random, &mut setups, databases);
+    for setup in &mut setups {
+        spare::set(&mut random, setup, begins);
+    }
     let databases = (0..databases).map(|place| database(&mut random, place, &setups)).collect();
     let mut scenario = Scenario {
         seed,
-        begins: MONDAY + Duration::from_hours(random.u64(6..20)),
+        begins,
         lasts: Duration::ZERO,
         step,
         replicas: *pick(&mut random, &[1, 1, 2, 2, 3]),
@@ -79,19 +84,20 @@ fn service(random: &mut Rng, number: usize, databases: usize, step: Duration, ki
     let connects = *pick(random, &[0.1, 0.3, 1.0]);
     let servers = random.u32(3..12);
     let cold = *pick(random, &[0.0, 0.0, 0.0, 0.5]);
-    let mut side = || {
+    let mut side = |short: u32| {
         // Enough for all of it, but for some.
-        let least = if one_in(random, 8) { 0.6 } else { 1.3 };
+        let times = if one_in(random, short) { between(random, 0.6, 1.3) } else { between(random, 1.3, 2.5) };
         SideSetup {
             servers,
-            requests_per_second_per_server: demand * between(random, least, 2.5) / f64::from(servers),
+            requests_per_second_per_server: demand * times / f64::from(servers),
             connects_per_request: connects,
             warm_up: Duration::from_secs(random.u64(0..20)),
             cold,
             patience: Duration::from_secs(2),
         }
     };
-    let sides = [side(), side()];
+    // In the middle of a migration it is legacy that has been made smaller.
+    let sides = [side(if kind == Kind::Calm { 8 } else { 3 }), side(8)];
     let stages = plan.stages.iter().map(|stage| stage.weight.hundredths());
     let weights: Vec<u16> = [0, 0].into_iter().chain(stages).collect();
     let mut weight = Weight::from_hundredths(*pick(random, &weights));
@@ -105,6 +111,7 @@ fn service(random: &mut Rng, number: usize, databases: usize, step: Duration, ki
         databases: behind,
         weight,
         standing,
+        peak: None,
         demand: DemandSetup {
             requests_per_second: demand,
             trough: *pick(random, &[1.0, 1.0, 0.5]),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossfade_core::capacity::Capacity;
 use crossfade_core::defaults;
 use crossfade_core::guard::{Condition, Guard, Signal, Test};
 use crossfade_core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
@@ -50,7 +51,7 @@ pub fn plan(random: &mut Rng, databases: usize, step: Duration, calm: bool) -> (
             max_step: percent(*pick(random, &[5, 10, 25, 25, 50])),
             every: Duration::from_secs(*pick(random, &[1, 2, 5, 5, 8])),
         },
-        capacity: crossfade_core::capacity::Capacity::default(),
+        capacity: Capacity::default(),
     };
     (plan, behind)
 }
@@ -89,6 +90,8 @@ pub fn set_guards(random: &mut Rng, setups: &mut [ServiceSetup], databases: usiz
         for (database, place) in setup.plan.databases.iter_mut().zip(&setup.databases) {
             let usual = usual.get(*place).copied().unwrap_or(100.0);
             database.guards = guards(random, usual, setup.standing);
+            database.connection_rate_capacity =
+                one_in(random, 2).then(|| (usual * between(random, 3.0, 10.0)).round());
         }
     }
 }

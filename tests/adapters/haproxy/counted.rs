@@ -54,7 +54,7 @@ impl Acting {
 async fn act(mut stream: TcpStream, does: Does) {
     if matches!(does, Does::Reset) {
         // A connection that is closed before all of it was read is reset.
-        stream.readable().await.unwrap();
+        stream.peek(&mut [0]).await.unwrap();
         return;
     }
     let mut request = [0; 1024];
@@ -105,21 +105,21 @@ fn requests(all: u64, failed: u64) -> Requests {
     Requests { all, failed }
 }
 
-async fn counted(instance: &mut Instance) -> Counted {
-    instance.read().await.unwrap().counted.unwrap()
+/// Waits until so much is counted: HAProxy counts a failure a moment after the client has seen it.
+async fn until_counted(haproxy: &HaProxy, backend: &str, legacy: Requests, kubernetes: Requests) {
+    let config = Config { backend: backend.to_owned(), ..config(&haproxy.admin_tcp()) };
+    let counted = Some(Counted { legacy, kubernetes });
+    until(&mut Instance::new(config).unwrap(), |reading| reading.counted == counted).await;
 }
 
-/// Five requests at once to a legacy server: what clients see, and what is counted of them.
-async fn five(legacy: SocketAddr, backend: &str) -> (String, Requests) {
-    let mut options = Options::new(&[legacy], &nobody(1));
+/// Five requests at once to a legacy server, which is to fail so many of them.
+async fn five(legacy: SocketAddr, backend: &str, seen: &str, failed: u64) {
+    let mut options = Options::new(&[], &nobody(1));
+    options.legacy.push(Server::new(legacy, 100).with("cookie old"));
     backend.clone_into(&mut options.backend);
     let haproxy = HaProxy::start(&options).await;
-    let mut seen = get_all(haproxy.front_address(), 5).await;
-    seen.dedup();
-    assert_eq!(seen.len(), 1, "{seen:?}");
-    let counted = counted(&mut instance(&haproxy.admin_tcp())).await;
-    assert_eq!(counted.kubernetes, Requests::default());
-    (seen.remove(0), counted.legacy)
+    assert_eq!(get_all(haproxy.front_address(), 5).await, vec![seen; 5], "{backend}");
+    until_counted(&haproxy, "mail", requests(5, failed), Requests::default()).await;
 }
 
 #[tokio::test]
@@ -137,24 +137,14 @@ async fn every_request_counts_once_and_fails_once_whatever_its_server_does() {
         (Does::BreakOff, "", "200 Said", 5),
     ] {
         let server = Acting::start(does).await;
-        let told = (seen.to_owned(), requests(5, failed));
-        assert_eq!(five(server.address, backend).await, told, "{does:?} {backend}");
+        five(server.address, backend, seen, failed).await;
     }
 }
 
 #[tokio::test]
 async fn a_refused_request_counts_once_however_often_it_was_tried() {
-    for (retries, persistence) in [("retries 0", ""), ("retries 1", ""), ("retries 1", "cookie S insert")] {
-        let told = ("503 Service Unavailable".to_owned(), requests(5, 5));
-        let backend = format!("{retries}\n  {persistence}");
-        let mut options = Options::new(&[], &nobody(1));
-        options.legacy.push(Server::new(free_address(), 100).with("cookie old"));
-        options.backend.clone_from(&backend);
-        let haproxy = HaProxy::start(&options).await;
-        let mut seen = get_all(haproxy.front_address(), 5).await;
-        seen.dedup();
-        let legacy = counted(&mut instance(&haproxy.admin_tcp())).await.legacy;
-        assert_eq!((seen.remove(0), legacy), told, "{backend}");
+    for backend in ["retries 0", "retries 1", "retries 1\n  cookie S insert"] {
+        five(free_address(), backend, "503 Service Unavailable", 5).await;
     }
 }
 
@@ -169,14 +159,11 @@ async fn requests_that_a_cookie_or_a_stick_table_sends_count_as_those_that_the_a
         options.kubernetes[0].weight = 100;
         backend.clone_into(&mut options.backend);
         let haproxy = HaProxy::start(&options).await;
-        let mut instance = instance(&haproxy.admin_tcp());
         // The first of a stick table's is chosen by the algorithm, and the others follow it.
         for _ in 0..5 {
             assert_eq!(get(haproxy.front_address()).await, "200 Said");
         }
-        let Counted { legacy, kubernetes } = counted(&mut instance).await;
-        let told = (legacy.all.max(kubernetes.all), legacy.all.min(kubernetes.all), legacy.failed);
-        assert_eq!(told, (5, 0, 0), "{backend}");
+        until_counted(&haproxy, "mail", requests(5, 0), Requests::default()).await;
     }
 }
 
@@ -188,33 +175,39 @@ async fn a_request_that_is_sent_to_the_other_pool_failed_in_the_first_and_not_in
     options.backend = "option redispatch 1".to_owned();
     let haproxy = HaProxy::start(&options).await;
     assert_eq!(get_all(haproxy.front_address(), 10).await, vec!["200 Said"; 10]);
-    let Counted { legacy, kubernetes } = counted(&mut instance(&haproxy.admin_tcp())).await;
-    assert_eq!(kubernetes, requests(10, 0));
-    assert!(legacy.all > 0 && legacy.failed == legacy.all, "{legacy:?}");
+    let counted = instance(&haproxy.admin_tcp()).read().await.unwrap().counted.unwrap();
+    assert_eq!(counted.kubernetes, requests(10, 0));
+    assert!(counted.legacy.all > 0 && counted.legacy.failed == counted.legacy.all, "{counted:?}");
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_is_no_failure_of_the_server() {
-    for does in [Does::Stream, Does::Nothing] {
+    let half = "POST / HTTP/1.1\r\nHost: mail\r\nContent-Length: 100\r\n\r\nhalf";
+    for (does, request) in [(Does::Stream, GET), (Does::Nothing, half)] {
         let server = Acting::start(does).await;
-        let mut options = Options::new(&[server.address], &nobody(1));
-        options.backend = "option abortonclose".to_owned();
-        let haproxy = HaProxy::start(&options).await;
-        let mut instance = instance(&haproxy.admin_tcp());
-        for _ in 0..5 {
+        let haproxy = HaProxy::start(&Options::new(&[server.address], &nobody(1))).await;
+        for requested in 1..=5 {
             let mut stream = TcpStream::connect(haproxy.front_address()).await.unwrap();
-            stream.write_all(GET.as_bytes()).await.unwrap();
-            if matches!(does, Does::Stream) {
-                stream.read_exact(&mut [0; 16]).await.unwrap();
-            }
+            stream.write_all(request.as_bytes()).await.unwrap();
+            // It has got to the server.
+            until_field(&haproxy, "stot", requested).await;
+            drop(stream);
         }
-        until(&mut instance, |reading| reading.counted.unwrap().legacy.all == 5).await;
-        let started = Instant::now();
-        while field(&haproxy, "cli_abrt").await != "5" {
-            assert!(started.elapsed() < Duration::from_secs(5), "{does:?}: the clients are still there");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        until_field(&haproxy, "cli_abrt", 5).await;
+        until_counted(&haproxy, "mail", requests(5, 0), Requests::default()).await;
+    }
+}
+
+/// Waits until a counter of the server `vm-1` stands at `wanted`, for 5 s at most.
+async fn until_field(haproxy: &HaProxy, counter: &str, wanted: u32) {
+    let started = Instant::now();
+    loop {
+        let found = field(haproxy, counter).await;
+        if found == wanted.to_string() {
+            return;
         }
-        assert_eq!(counted(&mut instance).await.legacy, requests(5, 0), "{does:?}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{counter} still {found}, not {wanted}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -247,10 +240,7 @@ async fn in_tcp_mode_connections_are_counted_and_resets_and_refusals_fail() {
         );
         let haproxy = HaProxy::start(&options).await;
         get_all(front, 5).await;
-        let config = Config { backend: "smtp".to_owned(), ..config(&haproxy.admin_tcp()) };
-        let counted = counted(&mut Instance::new(config).unwrap()).await;
-        let told = Counted { legacy: requests(5, failed), kubernetes: Requests::default() };
-        assert_eq!(counted, told, "{does:?}");
+        until_counted(&haproxy, "smtp", requests(5, failed), Requests::default()).await;
     }
 }
 

@@ -56,7 +56,7 @@ fn state() -> State {
         joined: ["edge/unix:///run/haproxy/admin.sock".into()].into(),
         commands: [(Command::Approve, Answered { value: "half".into(), at: at(12), answer: "done".into() })]
             .into(),
-        peaks: Peaks([Peak { at: at(14), requests_per_second: 1234.567_890_123_4 }].into()),
+        peaks: Peaks([Peak { at: at(14), requests_per_second: 1_234.567_890_123_4 }].into()),
         history: [Move { at: at(13), from: weight(1.0), to: weight(33.33), reason: Reason::Raising }].into(),
         ..State::default()
     }
@@ -99,7 +99,7 @@ fn report() -> Report {
             },
             absorbed_by_legacy: Some(0.75),
             absorbed_by_kubernetes: None,
-            peak: Some(Peak { at: at(14), requests_per_second: 1234.567_890_123_4 }),
+            peak: Some(Peak { at: at(14), requests_per_second: 1_234.567_890_123_4 }),
         },
     }
 }

@@ -61,6 +61,12 @@ impl Ground {
         Ok(())
     }
 
+    /// The value of a metric of the operator; `None` if it is not there.
+    pub async fn metric(&self, series: &str) -> Result<Option<f64>> {
+        let address = self.operator().as_ref().context("no operator runs")?.address();
+        operator::metric(address, series).await
+    }
+
     /// What the operator has logged about `of`.
     pub fn log(&self, of: &str) -> String {
         let operator = self.operator();

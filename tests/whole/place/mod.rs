@@ -102,6 +102,8 @@ impl<'a> Place<'a> {
                     {"signal": "FailedConnections", "enabled": false},
                 ],
             }],
+            "legacy": {"capacity": {"requestsPerSecondPerServer": 1000}},
+            "demand": {"requestsPerSecond": 100},
             "rollback": {"to": "Previous", "maxStep": 20, "every": "1s"},
         });
         edit(&mut spec);

@@ -5,6 +5,7 @@ mod approvals;
 mod away;
 mod databases;
 mod full;
+mod measured;
 mod midway;
 mod plans;
 mod secrets;

@@ -109,6 +109,7 @@ fn what_is_unknown_is_never_enough() {
     let no_demand = ready(1e9).but(|case| case.plan.capacity = capacity(Source::Measured, declared(1e9)));
     assert!(!rises(&no_demand));
     assert!(first(&no_demand).unwrap().1.starts_with("it is not known how much is asked for"));
+    assert_eq!(report(&no_demand).phase, Phase::Shifting, "as after each start, until it was read twice");
     let a_peak = no_demand.but(|case| {
         case.state.peaks.0.push_back(crossfade_core::peaks::Peak { at: NOW, requests_per_second: 1.0 });
     });

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Case, Change, case};
 
 /// A plan of which this is what legacy can carry.
+#[allow(clippy::needless_pass_by_value)] // literals
 fn legacy(capacity: Value) -> Change {
     vec![("/legacy", json!({"capacity": capacity})), ("/demand", json!({"route": "edge"}))]
 }
