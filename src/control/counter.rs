@@ -54,6 +54,8 @@ type Look = BoxFuture<'static, (CountId, Result<Selector, Lack>)>;
 struct Counted {
     wire: WorkloadWire,
     selector: Option<Selector>,
+    /// Why it could not be looked up last.
+    lack: Option<Lack>,
     /// When its selector is looked up; `None` while it is being looked up.
     look: Option<Instant>,
     /// What was told last.
@@ -130,6 +132,7 @@ impl Desk {
             self.counted.entry(*id).or_insert_with(|| Counted {
                 wire: wire.clone(),
                 selector: None,
+                lack: None,
                 look: Some(Instant::now()),
                 told: None,
                 next: None,
@@ -162,6 +165,7 @@ impl Desk {
         let Some(counted) = self.counted.get_mut(&id) else { return };
         match found {
             Ok(selector) => {
+                counted.lack = None;
                 counted.look = Some(Instant::now() + LOOK);
                 if counted.selector.as_ref() != Some(&selector) {
                     counted.selector = Some(selector);
@@ -170,9 +174,13 @@ impl Desk {
             }
             Err(lack) => {
                 // The pods that it had are still told of.
-                tracing::warn!(%lack, "the pods of a workload cannot be told");
+                if counted.lack.as_ref() != Some(&lack) {
+                    tracing::warn!(%lack, "the pods of a workload cannot be told from others");
+                }
                 counted.look = Some(Instant::now() + LOOK_AGAIN);
-                if !matches!(lack, Lack::Unread { .. }) {
+                let concerns_people = !matches!(lack, Lack::Unread { .. });
+                counted.lack = Some(lack);
+                if concerns_people {
                     self.ask();
                 }
             }
