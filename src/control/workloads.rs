@@ -7,8 +7,9 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::Client;
 use kube::api::{Api, DynamicObject, PostParams};
+use tokio::time::timeout;
 
-use super::client::{self, Failure};
+use super::client::{self, Failure, TIMEOUT};
 use crate::api::parse::Parsed;
 use crate::capacity::{Selector, Target, selector};
 use crate::core::reason::Reason;
@@ -92,12 +93,19 @@ impl Lack {
     }
 }
 
-/// Whether the pods of all of these can be counted. Fails with the first reason why not.
+/// Whether the pods of all of these can be counted. Fails with the first reason why not, and does not
+/// take long: a plan that was accepted is guarded only after it.
 pub async fn check(client: &Client, wires: &[WorkloadWire]) -> Result<(), Lack> {
-    if let Some(wire) = wires.first() {
-        for verb in ["list", "watch"] {
-            may(client, &wire.namespace, verb).await?;
-        }
+    let Some(first) = wires.first() else { return Ok(()) };
+    timeout(TIMEOUT, check_all(client, wires, &first.namespace)).await.unwrap_or_else(|_| {
+        let failure = Failure::NoAnswer(format!("none within {TIMEOUT:?}"));
+        Err(Lack::Unread { namespace: first.namespace.clone(), what: "the workloads".into(), failure })
+    })
+}
+
+async fn check_all(client: &Client, wires: &[WorkloadWire], namespace: &str) -> Result<(), Lack> {
+    for verb in ["list", "watch"] {
+        may(client, namespace, verb).await?;
     }
     for wire in wires {
         selector(client, wire).await?;
