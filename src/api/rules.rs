@@ -292,8 +292,8 @@ laws! {
     );
     /// Bounds of a query's period.
     QUERY_PERIOD = new(
-        "duration(self) >= duration('5s') && duration(self) <= duration('60s')",
-        "a query's period must be 5s to 60s",
+        "duration(self) >= duration('5s') && duration(self) <= duration('30s')",
+        "a query's period must be 5s to 30s",
         "write for example every: 15s"
     );
     /// Plain HTTP beyond loopback must be asked for.

@@ -2,6 +2,7 @@
 //! bounded, what finds it full is counted and dropped, and nothing ever waits for it.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,11 +127,15 @@ fn event(telling: &Telling) -> Event {
         note.truncate(end);
         note.push('…');
     }
+    // kube's recorder takes events of one type, reason and action for one that happens again, and keeps
+    // the first one's note: what says something else must differ in what nobody reads.
+    let mut hash = DefaultHasher::new();
+    note.hash(&mut hash);
     Event {
         type_: if is_warning(telling.reason) { EventType::Warning } else { EventType::Normal },
         reason: telling.reason.name().into(),
         note: Some(note),
-        action: telling.reason.name().into(),
+        action: format!("{}-{:016x}", telling.reason.name(), hash.finish()),
         secondary: None,
     }
 }
@@ -183,6 +188,14 @@ mod tests {
         }
         let page = metrics.page(&[]).unwrap();
         assert!(page.contains("crossfade_events_dropped_total 3"), "{page}");
+    }
+
+    #[test]
+    fn only_what_is_told_again_counts_as_the_same_event() {
+        let action = |message: &str| event(&telling(message)).action;
+        assert_eq!(action("800 of 600"), action("800 of 600"));
+        assert_ne!(action("800 of 600"), action("900 of 600"));
+        assert!(action("800 of 600").len() <= 128, "the API server's limit");
     }
 
     #[test]

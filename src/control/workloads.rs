@@ -97,10 +97,12 @@ impl Lack {
 /// take long: a plan that was accepted is guarded only after it.
 pub async fn check(client: &Client, wires: &[WorkloadWire]) -> Result<(), Lack> {
     let Some(first) = wires.first() else { return Ok(()) };
-    timeout(TIMEOUT, check_all(client, wires, &first.namespace)).await.unwrap_or_else(|_| {
-        let failure = Failure::NoAnswer(format!("none within {TIMEOUT:?}"));
-        Err(Lack::Unread { namespace: first.namespace.clone(), what: "the workloads".into(), failure })
-    })
+    let namespace = first.namespace.clone();
+    if let Ok(checked) = timeout(TIMEOUT, check_all(client, wires, &namespace)).await {
+        return checked;
+    }
+    let failure = Failure::NoAnswer(format!("none within {TIMEOUT:?}"));
+    Err(Lack::Unread { namespace, what: "the workloads".into(), failure })
 }
 
 async fn check_all(client: &Client, wires: &[WorkloadWire], namespace: &str) -> Result<(), Lack> {

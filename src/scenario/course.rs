@@ -151,8 +151,7 @@ pub fn figures(scenario: &Scenario, played: &Played, without: &Played) -> Vec<Fi
         |label: &str, value: String| Figure { label: label.into(), value, note: String::new(), better: None };
     let turns = |phase: Phase| played.recording.phases.iter().filter(|turn| turn.phase == phase).count();
     let steps = &played.evidence.steps;
-    let falls =
-        steps.iter().filter(|step| step.reason == Reason::GuardRollback && step.to < step.from).count();
+    let falls = steps.iter().filter(|step| is_retreat(step.reason) && step.to < step.from).count();
     let marks = played.recording.marks.iter();
     let retreats = marks.filter(|mark| mark.message.starts_with("retreat from")).count();
     let ends: Vec<String> = (0..scenario.services.len())
@@ -211,4 +210,9 @@ pub fn lasting(what: &What) -> Option<Duration> {
         _ => Duration::ZERO,
     };
     (!span.is_zero()).then_some(span)
+}
+
+/// Whether a step for this reason is one of a retreat.
+pub fn is_retreat(reason: Reason) -> bool {
+    matches!(reason, Reason::GuardRollback | Reason::KubernetesFailing)
 }

@@ -169,6 +169,12 @@ pub struct Share {
     /// Above this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<Percent>,
+
+    /// At most so many times what fails in the same incident without Crossfade: 0.5 is half of it. Over 1 would
+    /// be worse than nobody at the brake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10))]
+    pub of_without: Option<f64>,
 }
 
 /// A change among the suspects.

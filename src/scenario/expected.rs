@@ -79,8 +79,9 @@ pub enum Must {
     BlockedBy(Reason, String),
     /// Something happens so often: at least, at most, at most per day.
     Count(Happens, String, [Option<u32>; 3]),
-    /// The share of requests that fail is below the first and above the second, in percent.
-    Failed(Option<f64>, Option<f64>),
+    /// The share of requests that fail is below the first and above the second, in percent, and at most so
+    /// many times what it is without Crossfade.
+    Failed(Option<f64>, Option<f64>, Option<f64>),
     /// The status names a suspect.
     Suspects(Suspects),
     /// The end is the same wherever the operator dies.
@@ -260,16 +261,20 @@ impl Resolver<'_> {
             "failed" => {
                 let share = it.failed.unwrap_or_default();
                 let (below, above) = (share.below.map(|below| below.0), share.above.map(|above| above.0));
-                let words = match (below, above) {
-                    (Some(below), None) => format!("fewer than {below} % of requests fail"),
-                    (None, Some(above)) => format!("more than {above} % of requests fail"),
-                    (Some(below), Some(above)) => format!("{above} to {below} % of requests fail"),
-                    (None, None) => {
-                        self.say("failed", "says nothing", "write below or above, such as below: 0.5%");
+                let words = match (below, above, share.of_without) {
+                    (Some(below), None, None) => format!("fewer than {below} % of requests fail"),
+                    (None, Some(above), None) => format!("more than {above} % of requests fail"),
+                    (Some(below), Some(above), None) => format!("{above} to {below} % of requests fail"),
+                    (None, None, Some(times)) => {
+                        format!("at most {times} times the requests fail that do without Crossfade")
+                    }
+                    _ => {
+                        let remedy = "write below or above, such as below: 0.5%, or ofWithout alone";
+                        self.say("failed", "says nothing, or too much", remedy);
                         return None;
                     }
                 };
-                Some((Must::Failed(below, above), words))
+                Some((Must::Failed(below, above, share.of_without), words))
             }
             "suspects" => {
                 let suspects = it.suspects.clone()?;

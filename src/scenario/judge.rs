@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::course::is_retreat;
 use super::expectation::LevelIs;
 use super::expected::{Expected, Happens, Must, When};
 use super::words::Span;
@@ -50,6 +51,8 @@ pub struct Run<'a> {
     pub recording: &'a Recording,
     /// Its changes.
     pub evidence: &'a Evidence,
+    /// Those of the same incident without Crossfade, if an expectation asks for them.
+    pub without: Option<&'a Evidence>,
 }
 
 /// What came of `expectations`; `sweep` plays the scenario with crashes and says what differs.
@@ -64,13 +67,19 @@ pub fn judge(
         let mut found = Vec::new();
         for service in &expected.services {
             let judged = match &expected.must {
-                Must::Failed(below, above) => {
-                    let counted = run.evidence.tallies.get(tally).copied().unwrap_or_default();
+                Must::Failed(below, above, times) => {
+                    let share = |evidence: &Evidence| {
+                        let counted = evidence.tallies.get(tally).copied().unwrap_or_default();
+                        100.0 * counted.errors / counted.requests.max(f64::MIN_POSITIVE)
+                    };
+                    let with = share(run.evidence);
+                    let alone = times.zip(run.without).map(|(times, without)| (times, share(without)));
                     tally += 1;
-                    let share = 100.0 * counted.errors / counted.requests.max(f64::MIN_POSITIVE);
-                    let fits =
-                        below.is_none_or(|below| share < below) && above.is_none_or(|above| share > above);
-                    verdict(fits, format!("{share:.3} % of requests failed"))
+                    let fits = below.is_none_or(|below| with < below)
+                        && above.is_none_or(|above| with > above)
+                        && alone.is_none_or(|(times, alone)| with <= times * alone);
+                    let alone = alone.map(|(_, alone)| format!(", {alone:.3} % without Crossfade"));
+                    verdict(fits, format!("{with:.3} % of requests failed{}", alone.unwrap_or_default()))
                 }
                 Must::CrashAnywhere(crash) => sweep(crash),
                 _ => run.check(*service, expected),
@@ -294,11 +303,12 @@ impl Run<'_> {
         };
         match happens {
             Happens::Retreat => {
-                told(Reason::GuardRollback).filter(|(_, text)| text.starts_with("retreat from")).collect()
+                let began = told(Reason::GuardRollback).chain(told(Reason::KubernetesFailing));
+                began.filter(|(_, text)| text.starts_with("retreat from")).collect()
             }
             Happens::RetreatStep => {
-                let by_guard = steps(true).filter(|(_, _, reason)| *reason == Reason::GuardRollback);
-                by_guard.map(|(at, text, _)| (at, text)).collect()
+                let fell = steps(true).filter(|(_, _, reason)| is_retreat(*reason));
+                fell.map(|(at, text, _)| (at, text)).collect()
             }
             Happens::Raise => steps(false).map(|(at, text, _)| (at, text)).collect(),
             Happens::Pause => {

@@ -186,6 +186,7 @@ fn kind(row: &Row) -> Option<MarkKind> {
         _ if is_turn(row) => match reason {
             Reason::GuardPaused
             | Reason::GuardRollback
+            | Reason::KubernetesFailing
             | Reason::Soaking
             | Reason::RampWaiting
             | Reason::Recording => None,
@@ -194,7 +195,7 @@ fn kind(row: &Row) -> Option<MarkKind> {
         },
         // Steps have marks of their own.
         Reason::Raising => None,
-        Reason::GuardRollback if row.message.starts_with("retreat from") => None,
+        _ if course::is_retreat(reason) && row.message.starts_with("retreat from") => None,
         Reason::GuardPaused | Reason::GuardRollback => Some(MarkKind::Pause),
         Reason::GuardsClear => Some(MarkKind::Clear),
         _ => Some(MarkKind::Event),

@@ -1,9 +1,11 @@
 //! Plays a scenario that was loaded: with Crossfade, and the same incident without.
 
 use super::expectation::CrashAnywhere;
+use super::expected::Must;
 use super::judge::{self, Outcome, Run};
 use super::load::Loaded;
 use super::words::Span;
+use crate::core::capacity::Capacity;
 use crate::core::weight::Weight;
 use crate::sim::evidence::{Asks, Evidence, play};
 use crate::sim::recording::Recording;
@@ -30,8 +32,11 @@ impl Played {
 /// Plays a scenario and checks what is expected of it.
 pub fn run(loaded: &Loaded) -> Played {
     let scenario = &loaded.scenario;
-    let (recording, evidence) = play(scenario, &judge::asks(&loaded.expectations));
-    let run = Run { scenario, recording: &recording, evidence: &evidence };
+    let asks = judge::asks(&loaded.expectations);
+    let (recording, evidence) = play(scenario, &asks);
+    let compares = loaded.expectations.iter().any(|it| matches!(it.must, Must::Failed(.., Some(_))));
+    let alone = compares.then(|| play(&without(scenario), &asks).1);
+    let run = Run { scenario, recording: &recording, evidence: &evidence, without: alone.as_ref() };
     let outcomes =
         judge::judge(&run, &loaded.expectations, &|crash| sweep(scenario, &recording, &evidence, crash));
     Played { recording, evidence, outcomes }
@@ -44,11 +49,12 @@ pub fn run_without(loaded: &Loaded) -> Played {
 }
 
 /// The same incident without Crossfade: the same stages by the clock, and nobody at the brake. The plans'
-/// guards are taken away; all else is the same.
+/// guards, and what they say of capacity, are taken away; all else is the same.
 pub fn without(scenario: &Scenario) -> Scenario {
     let mut without = scenario.clone();
     let unguarded = |plan: &mut crate::core::plan::Plan| {
         plan.databases.iter_mut().for_each(|database| database.guards.clear());
+        plan.capacity = Capacity::default();
     };
     without.services.iter_mut().for_each(|service| unguarded(&mut service.plan));
     for event in &mut without.events {

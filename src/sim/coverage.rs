@@ -150,11 +150,7 @@ impl Witness for Coverage {
                 Action::Record { .. } => {}
             }
         }
-        if state
-            .history
-            .back()
-            .is_some_and(|step| step.at == decided.clock && step.reason == Reason::GuardRollback)
-        {
+        if state.history.back().is_some_and(|step| step.at == decided.clock && is_retreat(step.reason)) {
             let depth = DEPTHS.get(state.retreats.len()).copied().unwrap_or("more");
             self.visit((Kind::Retreat, "of a day", depth));
         }
@@ -171,6 +167,10 @@ impl Witness for Coverage {
             self.visit((Kind::Blocked, blocker.reason.name(), ""));
         }
     }
+}
+
+fn is_retreat(reason: Reason) -> bool {
+    matches!(reason, Reason::GuardRollback | Reason::KubernetesFailing)
 }
 
 /// How deep retreats go: at the seventh of a day a cooldown is a whole day.

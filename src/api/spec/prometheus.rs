@@ -31,7 +31,7 @@ pub struct PrometheusSpec {
     #[schemars(schema_with = "shape::query")]
     pub query: String,
 
-    /// How often it is asked, 5s to 60s. Default: 15s.
+    /// How often it is asked, 5s to 30s: a value older than 45s is unknown. Default: 15s.
     #[x_kube(validation = &rules::QUERY_PERIOD)]
     #[serde(default = "every")]
     #[schemars(schema_with = "shape::duration")]

@@ -1,6 +1,6 @@
 //! The way to Prometheus: its address, the token, and TLS that always verifies.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -23,6 +23,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept: below the 5 minutes after which Prometheus closes it
 /// (`--web.read-timeout`).
 const IDLE: Duration = Duration::from_mins(1);
+
+/// The public authorities: one list for all clients, as there may be two for each of a thousand plans.
+static PUBLIC: LazyLock<Arc<RootCertStore>> =
+    LazyLock::new(|| Arc::new(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }));
 
 /// The address that `url` spells.
 pub fn address(url: &str) -> Result<Uri, Error> {
@@ -81,14 +85,15 @@ pub fn client(ca_pem: Option<&[u8]>) -> Result<Client<HttpsConnector<HttpConnect
         .build(https.wrap_connector(tcp)))
 }
 
-fn roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, Error> {
-    let Some(pem) = ca_pem else {
-        return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
-    };
+fn roots(ca_pem: Option<&[u8]>) -> Result<Arc<RootCertStore>, Error> {
+    let Some(pem) = ca_pem else { return Ok(PUBLIC.clone()) };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| Error::Authorities(error.to_string()))?;
         roots.add(certificate).map_err(|error| Error::Authorities(error.to_string()))?;
     }
-    if roots.is_empty() { Err(Error::Authorities("no certificate in it".to_owned())) } else { Ok(roots) }
+    if roots.is_empty() {
+        return Err(Error::Authorities("no certificate in it".to_owned()));
+    }
+    Ok(Arc::new(roots))
 }

@@ -11,6 +11,7 @@ use crate::scenario::{Loaded, load, read, run, schema};
 const FILES: &[&str] = &[
     "api-down",
     "blind",
+    "cold-receiver",
     "common-surge-today",
     "counter-collapse",
     "counter-reset",
@@ -21,12 +22,14 @@ const FILES: &[&str] = &[
     "gitops-revert",
     "irreversible-before-peak",
     "kubernetes-surge-all-back",
+    "kubernetes-surge-unknown-room",
     "kubernetes-surge-with-room",
     "kubernetes-vanishes",
     "load-balancer-reload",
     "locked-out",
     "low-rate",
     "monday-ramp",
+    "near-saturation",
     "proton-2022-latent",
     "proton-2025-common",
     "proton-2025-kubernetes-only",
@@ -108,7 +111,7 @@ fn wrong_of(rest: &str) -> Vec<String> {
     let text = format!(
         "
 scenario: {{name: calm, lasts: 1m}}
-plan: {{takeover: {{legacy: 50}}, paused: true}}
+plan: {{changes: {{window: 720h}}, paused: true}}
 {rest}
 "
     );
@@ -117,7 +120,7 @@ plan: {{takeover: {{legacy: 50}}, paused: true}}
 
 #[test]
 fn a_mark_that_is_no_longer_true_is_told() {
-    let need = "needs: [{feature: attribution, missing: whose surge it is, fields: [spec.takeover]}]";
+    let need = "needs: [{feature: attribution, missing: whose surge it is, fields: [spec.changes]}]";
     let expect = |mark: &str| format!("expect: [{{never: {mark}}}]\n{need}");
     assert_eq!(
         wrong_of(&expect("retreat, needs: attribution")),
@@ -127,7 +130,7 @@ fn a_mark_that_is_no_longer_true_is_told() {
     );
     assert_eq!(wrong_of(&expect("Adopted")), ["needs names {\"attribution\"}, the expectations {}"]);
     let known =
-        "needs: [{feature: attribution, missing: whose surge it is, fields: [spec.takeover, spec.paused]}]";
+        "needs: [{feature: attribution, missing: whose surge it is, fields: [spec.changes, spec.paused]}]";
     assert_eq!(
         wrong_of(&format!("expect: [{{told: retreat, needs: attribution}}]\n{known}")),
         ["spec.paused is known now, or not in the plan: take it out of needs"]
@@ -137,9 +140,9 @@ fn a_mark_that_is_no_longer_true_is_told() {
 
 #[test]
 fn a_field_that_no_need_names_is_a_problem() {
-    let text = "{scenario: {name: a, lasts: 1m}, plan: {takeover: {legacy: 50}}}";
+    let text = "{scenario: {name: a, lasts: 1m}, plan: {changes: {window: 720h}}}";
     let told = load(&read(text).unwrap(), &[]).unwrap_err();
-    assert_eq!(told.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), ["plan.takeover"]);
+    assert_eq!(told.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), ["plan.changes"]);
 }
 
 #[test]

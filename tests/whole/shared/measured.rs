@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::place::{Place, accepted, shared, soaks_in};
 use crate::stage::mariadb::Tls;
@@ -50,6 +50,7 @@ async fn what_a_prometheus_measures_is_known_and_what_it_does_not_is_told_by_its
         prometheus.url()
     );
     place.until("told", 10, |_| place.ground.log("measured").contains(&told)).await?;
+    let url = prometheus.url();
     drop(prometheus);
     place.until("told", 10, |_| place.ground.log("measured").contains("cannot ask Prometheus at")).await?;
 
@@ -61,6 +62,15 @@ async fn what_a_prometheus_measures_is_known_and_what_it_does_not_is_told_by_its
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(place.ground.log("measured").matches("cannot ask Prometheus at").count(), 2);
     assert!(!place.ground.log("").contains("a-token"));
+    let events = ["get", "events", "-n", "measured", "-o", "json"];
+    let events: Value = serde_json::from_str(&place.ground.cluster.kubectl(events).await?)?;
+    let notes: Vec<&str> =
+        events["items"].as_array().unwrap().iter().filter_map(|event| event["message"].as_str()).collect();
+    for field in ["spec.demand.prometheus", "spec.legacy.capacity.prometheus"] {
+        let begin = format!("{field}: cannot ask Prometheus at {url}");
+        assert!(notes.iter().any(|note| note.starts_with(&begin)), "{notes:#?}");
+    }
+    assert!(notes.iter().any(|note| note.starts_with(&told)), "{notes:#?}");
     Ok(())
 }
 
