@@ -8,6 +8,7 @@ pub use crossfade_sim as sim;
 
 pub mod api;
 pub mod backtest;
+pub mod capacity;
 pub mod cli;
 pub mod control;
 pub mod probe;

@@ -12,9 +12,10 @@ use serde_json::Value;
 
 use super::spec::{
     Approval, DatabaseSpec, GuardSpec, HaproxySpec, MigrationPlanSpec, MysqlSpec, RollbackGoal, SignalName,
-    StageSpec,
+    StageSpec, TargetSpec,
 };
 use super::{Problem, duration, number, schema};
+use crate::capacity::Target;
 use crate::core::check::check;
 use crate::core::defaults::{self, FAILURES_TO_PAUSE, FAILURES_TO_ROLL_BACK};
 use crate::core::guard::{Condition, Guard, Signal, Test};
@@ -41,6 +42,15 @@ impl Parsed {
     /// How to reach the database `name`.
     pub fn mysql(&self, name: &str) -> Option<&MysqlSpec> {
         self.spec.databases.iter().find(|database| database.name == name).map(|database| &database.mysql)
+    }
+
+    /// What runs the pods, in the order of the plan's workloads.
+    pub fn targets(&self) -> impl Iterator<Item = Target> + '_ {
+        let workloads = self.spec.kubernetes.iter().flat_map(|kubernetes| &kubernetes.workloads);
+        workloads.map(|workload| {
+            let TargetSpec { api_version, kind, name } = &workload.target;
+            Target::new(api_version, kind, name)
+        })
     }
 
     /// The names of the Secrets that the plan needs, all in its namespace.

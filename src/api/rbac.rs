@@ -1,4 +1,7 @@
-//! The rights that a plan needs in its namespace: to read the Secrets that it names, and nothing else.
+//! The rights that a plan needs in its namespace: to read the Secrets that it names, to look at the pods
+//! of its workloads and to scale these, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -58,11 +61,10 @@ pub fn objects(name: &str, namespace: Option<&str>, parsed: &Parsed, account: &A
     if let Some(namespace) = namespace {
         metadata["namespace"] = namespace.into();
     }
-    let secrets: Vec<&str> = parsed.secrets().into_iter().collect();
     [
         json!({
             "apiVersion": api_version, "kind": "Role", "metadata": metadata,
-            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]}],
+            "rules": rules(parsed),
         }),
         json!({
             "apiVersion": api_version, "kind": "RoleBinding", "metadata": metadata,
@@ -70,4 +72,27 @@ pub fn objects(name: &str, namespace: Option<&str>, parsed: &Parsed, account: &A
             "subjects": [{"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}],
         }),
     ]
+}
+
+fn rules(parsed: &Parsed) -> Vec<Value> {
+    let secrets = parsed.secrets();
+    let mut rules = vec![
+        json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]}),
+    ];
+    let mut scaled: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for target in parsed.targets() {
+        let resource = target.resource();
+        scaled.entry((resource.group, resource.plural)).or_default().insert(target.name);
+    }
+    if !scaled.is_empty() {
+        // A list and its watch cannot be bound to names.
+        rules.push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}));
+    }
+    rules.extend(scaled.into_iter().map(|((group, plural), names)| {
+        json!({
+            "apiGroups": [group], "resources": [format!("{plural}/scale")], "resourceNames": names,
+            "verbs": ["get", "patch"],
+        })
+    }));
+    rules
 }

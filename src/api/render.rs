@@ -10,6 +10,7 @@ use super::status::{
     RouteStatus, Summary, WeightStatus,
 };
 use super::{conditions, number, wall, wording};
+use crate::capacity::Count;
 use crate::core::guard::{Level, Signal};
 use crate::core::plan::Plan;
 use crate::core::report::{Condition, GuardReport, Report, Who};
@@ -53,6 +54,8 @@ pub struct Engine<'a> {
     pub report: &'a Report,
     /// What was seen of each instance, in the order of [`Plan::instances`].
     pub seen: &'a [Seen],
+    /// The pods of each workload, in the order of the plan's; what is missing is not known.
+    pub pods: &'a [Option<Count>],
 }
 
 /// A reading is in sync within one point: `HAProxy`'s weights (0 to 256) cannot express every share.
@@ -78,6 +81,7 @@ pub fn render(input: &StatusInput) -> Value {
         status.phase = Some(report.phase.name().into());
         status.blocked_by = blocked_by(report, &time);
         status.legacy = capacity::legacy(engine);
+        status.kubernetes = capacity::kubernetes(engine);
         status.demand = capacity::demand(engine, status.demand.take(), &time);
         status.routes = routes(engine, &time);
         status.databases = databases(engine, &time);
@@ -209,6 +213,7 @@ fn summary(engine: &Engine) -> Summary {
         guard,
         connections_per_second: nearest_rate(engine).map(f64::round),
         legacy_free: capacity::free(engine.report.capacity.spare.legacy),
+        kubernetes_free: capacity::free(engine.report.capacity.spare.kubernetes),
         why: engine.report.blocked_by.first().map(|blocker| cut(&blocker.message)),
     }
 }

@@ -241,6 +241,18 @@ laws! {
         "how much room legacy has is known only with how much is asked for, and demand is missing",
         "name the route whose load balancers count the requests, as in demand: {route: edge}"
     );
+    /// On the other side too.
+    KUBERNETES_NEEDS_DEMAND = core(
+        "!has(self.kubernetes) || has(self.demand)",
+        "how much room Kubernetes has is known only with how much is asked for, and demand is missing",
+        "name the route whose load balancers count the requests, as in demand: {route: edge}"
+    );
+    /// Bounds of a warm-up.
+    WARM_UP = core(
+        "duration(self) <= duration('1h')",
+        "a warm-up must be at most 1h",
+        "write for example warmUp: 60s"
+    );
     /// One way to say what legacy can carry.
     ONE_CAPACITY = new(
         "[has(self.requestsPerSecondPerServer), has(self.requestsPerSecond), has(self.prometheus)]\

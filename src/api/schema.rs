@@ -227,6 +227,8 @@ fn pattern_reason(pattern: &str) -> &'static str {
         shape::APPROVAL => "is no approval",
         shape::FACTOR => "is no factor",
         shape::URL => "is no address of a Prometheus",
+        shape::API_VERSION => "is no API version",
+        shape::KIND => "is no kind of object",
         _ => "is not of the form that is wanted",
     }
 }
@@ -243,6 +245,8 @@ fn pattern_remedy(pattern: &str) -> Option<String> {
         shape::HAPROXY_GLOB => "use letters, digits and _ . : -, * for any characters and ? for one".into(),
         shape::APPROVAL => "write <stage>, or <stage>/<token> with the token of status.approvalToken".into(),
         shape::FACTOR => "write a number with at most two decimals as text, for example \"1.5\"".into(),
+        shape::API_VERSION => "write its group and version, for example apps/v1".into(),
+        shape::KIND => "write it as in the object's own file, for example Deployment".into(),
         shape::URL => {
             "write https://host:port with the path under which it serves, without user name and query".into()
         }

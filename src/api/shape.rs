@@ -22,6 +22,10 @@ pub const HAPROXY_GLOB: &str = "^[A-Za-z0-9_.:*?-]+$";
 pub const APPROVAL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(/[0-9a-f]{16})?$";
 /// Where a Prometheus is: no user name, query or fragment.
 pub const URL: &str = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s?#@]*)?$";
+/// The group and version of an API.
+pub const API_VERSION: &str = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*$";
+/// A kind of object.
+pub const KIND: &str = "^[A-Z][A-Za-z0-9]*$";
 /// A factor with at most two decimals.
 pub const FACTOR: &str = r"^[0-9]{1,3}(\.[0-9]{1,2})?$";
 
@@ -78,6 +82,19 @@ pub fn amount(_: &mut SchemaGenerator) -> Schema {
 /// A share of a side that stays unused.
 pub fn headroom(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "number", "minimum": 0, "maximum": 90})
+}
+
+/// How many pods something may have.
+pub fn replicas(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "minimum": 1, "maximum": 10_000})
+}
+
+pub fn api_version(_: &mut SchemaGenerator) -> Schema {
+    text(API_VERSION, 253)
+}
+
+pub fn kind(_: &mut SchemaGenerator) -> Schema {
+    text(KIND, 63)
 }
 
 /// A moment (RFC 3339).

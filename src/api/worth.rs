@@ -14,7 +14,7 @@ pub const FIGURES_EVERY: Duration = Duration::from_mins(5);
 pub const OFF: f64 = 0.2;
 
 /// What changes from sample to sample, wherever it stands. `soaked` and `window` are the engine's to ask for.
-const FIGURES: [&str; 21] = [
+const FIGURES: [&str; 24] = [
     "measuredAt",
     "value",
     "baseline",
@@ -27,6 +27,9 @@ const FIGURES: [&str; 21] = [
     "utilisation",
     "absorbable",
     "legacyFree",
+    "kubernetesFree",
+    "ready",
+    "warm",
     "peak",
     "peakAt",
     "window",

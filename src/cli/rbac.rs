@@ -30,7 +30,7 @@ pub fn rbac(text: &str, account: &Account) -> Result<String, Error> {
             Ok(parsed) => {
                 let name = document.object["metadata"]["name"].as_str().unwrap_or_default();
                 yaml += &format!(
-                    "# MigrationPlan {}: {account} may read the Secrets that it names.\n",
+                    "# MigrationPlan {}: {account} may use what it names, and nothing else.\n",
                     document.name()
                 );
                 for object in objects(name, document.namespace(), &parsed, account) {

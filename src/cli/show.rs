@@ -92,18 +92,30 @@ impl Lines {
     fn capacity(&mut self, status: &Value, now: Timestamp) {
         let figure =
             |value: &Value| value.as_f64().map_or("?".into(), |value| format!("{}/s", value.round()));
-        let (legacy, demand) = (&status["legacy"], &status["demand"]);
-        if legacy.is_object() || demand.is_object() {
+        let demand = &status["demand"];
+        let sides = [("legacy", "Kubernetes'"), ("kubernetes", "legacy's")];
+        if demand.is_object() || sides.iter().any(|(side, _)| status[side].is_object()) {
             self.say("capacity");
         }
-        if legacy.is_object() {
-            self.say(&format!(
-                "  legacy       {} of {} ({} used), could take over {} of Kubernetes' at the peak",
-                figure(&legacy["requestsPerSecond"]),
-                figure(&legacy["readyRequestsPerSecond"]),
-                percent(&legacy["utilisation"]),
-                percent(&legacy["absorbable"]),
-            ));
+        for (name, other) in sides {
+            let side = &status[name];
+            if side.is_object() {
+                self.say(&format!(
+                    "  {name:<12} {} of {} ({} used), could take over {} of {other} at the peak",
+                    figure(&side["requestsPerSecond"]),
+                    figure(&side["readyRequestsPerSecond"]),
+                    percent(&side["utilisation"]),
+                    percent(&side["absorbable"]),
+                ));
+            }
+            for workload in side["workloads"].as_array().into_iter().flatten() {
+                let pods = |name: &str| workload[name].as_u64().map_or("?".into(), |pods| pods.to_string());
+                let (ready, warm) = (pods("ready"), pods("warm"));
+                self.say(&format!(
+                    "    {}: {ready} pods ready, {warm} of them warm",
+                    text(&workload["name"])
+                ));
+            }
         }
         if demand.is_object() {
             let mut line = format!("  demand       {}", figure(&demand["requestsPerSecond"]));

@@ -69,7 +69,8 @@ async fn ask_for<T>(limit: Duration, request: impl Future<Output = kube::Result<
     }
 }
 
-fn judge(error: &kube::Error) -> Failure {
+/// What an error of the client means.
+pub fn judge(error: &kube::Error) -> Failure {
     match error {
         kube::Error::Api(status) => match status.code {
             404 => Failure::NotFound,

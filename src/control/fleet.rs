@@ -5,6 +5,8 @@
 //! all makes "no other plan that shares a database is raising" free of races, and lets a hundred
 //! plans that trip at once decide one after the other before any of their writes is made.
 
+mod pods;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +14,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::counter::CountId;
 use super::key::PlanKey;
 use super::mailbox::{Mailbox, Order};
 use super::teller::{Teller, Telling};
+use crate::capacity::Count;
 use crate::core::action::Action;
 use crate::core::capacity::Figure;
 use crate::core::engine::Engine;
@@ -50,6 +54,8 @@ pub struct Links {
     pub lanes: Vec<LaneHandle>,
     /// The databases by their name in the plan.
     pub databases: Vec<(String, DatabaseId)>,
+    /// The counts of the pods, in the order of the plan's workloads.
+    pub workloads: Vec<CountId>,
     /// The databases by what they are in the world: host and port.
     pub endpoints: BTreeSet<String>,
 }
@@ -86,6 +92,8 @@ pub struct Entry {
 /// All plans that run.
 pub struct Fleet {
     plans: BTreeMap<PlanKey, Entry>,
+    /// The pods of each workload, and when that was known to be so.
+    counts: BTreeMap<CountId, (Time, Count)>,
     standing: Standing,
     stopped: bool,
     teller: Teller,
@@ -95,7 +103,14 @@ pub struct Fleet {
 impl Fleet {
     /// No plan yet.
     pub fn new(teller: Teller, metrics: Arc<Metrics>) -> Self {
-        Self { plans: BTreeMap::new(), standing: Standing::None, stopped: false, teller, metrics }
+        Self {
+            plans: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            standing: Standing::None,
+            stopped: false,
+            teller,
+            metrics,
+        }
     }
 
     /// The plans with their keys.
@@ -134,6 +149,10 @@ impl Fleet {
             }
             let entry = Entry { engine, links, recorder, wanted: None, taken_over: None, deadline: None };
             self.plans.insert(key.clone(), entry);
+        }
+        // A changed plan has forgotten what was measured for it.
+        if let Some(entry) = self.plans.get_mut(key) {
+            pods::tell(entry, &self.counts, |_| true);
         }
         self.settle([key.clone()], now, Instant::now());
     }

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Client;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use super::counters::Counters;
 use super::fleet::{DatabaseId, LaneHandle, LaneId};
 use super::key::PlanKey;
 use super::lane::Lane;
@@ -61,6 +63,8 @@ pub struct Hands {
     /// All lanes, to be waited for at the end.
     pub lanes: TaskTracker,
     samplers: Vec<Sampled>,
+    /// Those who count pods.
+    pub counters: Counters,
     /// What lanes on their way out still hold, and when they let go of it.
     leaving: Vec<(String, CancellationToken)>,
     names: u64,
@@ -68,8 +72,15 @@ pub struct Hands {
 
 impl Hands {
     /// None yet.
-    pub fn new(operator: Arc<Operator>) -> Self {
-        Self { operator, lanes: TaskTracker::new(), samplers: Vec::new(), leaving: Vec::new(), names: 0 }
+    pub fn new(operator: Arc<Operator>, client: Client) -> Self {
+        Self {
+            counters: Counters::new(operator.clone(), client),
+            operator,
+            lanes: TaskTracker::new(),
+            samplers: Vec::new(),
+            leaving: Vec::new(),
+            names: 0,
+        }
     }
 
     fn name(&mut self) -> u64 {

@@ -7,6 +7,8 @@
 pub mod args;
 pub mod client;
 pub mod clock;
+pub mod counter;
+mod counters;
 pub mod crew;
 pub mod fleet;
 pub mod hands;
@@ -28,6 +30,7 @@ pub mod teller;
 mod warm;
 pub mod watch;
 pub mod wire;
+pub mod workloads;
 
 pub use args::Args;
 pub use run::{Error, run};

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use kube::Client;
 use kube::api::{Api, DynamicObject};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ use crate::core::share::{self, Claim};
 
 /// When a look-up that failed is made again.
 const RETRY: Duration = Duration::from_secs(10);
+/// So many are under way at once: more would only wait for the API server, and be given up.
+const LOOKUPS: usize = 32;
 
 /// A login was refused: the Secret may have changed.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ pub enum Refused {
     Database(DatabaseId),
     /// By a load balancer of this plan.
     Route(PlanKey),
+    /// The pods of this namespace cannot be counted.
+    Workloads(String),
     /// By a Prometheus of this plan.
     Figure(PlanKey),
 }
@@ -57,6 +62,7 @@ pub struct Reconciler {
     plans: BTreeMap<PlanKey, Known>,
     lookups: FuturesUnordered<Lookup>,
     tickets: u64,
+    gate: Arc<Semaphore>,
 }
 
 /// The lanes and recorders that still run when the reconciler has ended.
@@ -93,13 +99,14 @@ impl Reconciler {
     /// Knows of no plan yet.
     pub fn new(operator: Arc<Operator>, client: Client) -> Self {
         Self {
-            hands: Hands::new(operator.clone()),
+            hands: Hands::new(operator.clone(), client.clone()),
             operator,
             client,
             recorders: TaskTracker::new(),
             plans: BTreeMap::new(),
             lookups: FuturesUnordered::new(),
             tickets: 0,
+            gate: Arc::new(Semaphore::new(LOOKUPS)),
         }
     }
 
@@ -194,7 +201,7 @@ impl Reconciler {
         let Some(running) = running else { return };
         self.operator.fleet(|fleet, now| fleet.remove(key, now));
         self.hands.end(running.lanes);
-        if let Err(why) = self.hands.sample(&self.wanted()) {
+        if let Err(why) = self.supply() {
             tracing::error!(%why, "a database cannot be sampled");
         }
     }
@@ -239,15 +246,19 @@ impl Reconciler {
         let newest = known.newest.clone().and_then(|newest| newest.free(key, &owners));
         known.taken =
             newest.as_ref().err().filter(|rejection| rejection.reason == Reason::RouteTaken).cloned();
+        let accepted = known.accepted.as_ref().map(|accepted| &accepted.raw);
+        let accepted = newest.as_ref().is_ok_and(|newest| Some(&newest.raw) == accepted);
         let usable = |candidate: &Candidate| candidate.clone().free(key, &owners).is_ok();
         let stays = known.running.as_ref().is_some_and(|running| usable(&running.candidate));
         let fallback = known.accepted.clone().filter(|accepted| !stays && usable(accepted));
         let ended = if stays { None } else { known.running.take() };
         let (client, namespace) = (self.client.clone(), key.namespace().to_owned());
-        let (key, ticket) = (key.clone(), self.tickets);
+        let (key, ticket, gate) = (key.clone(), self.tickets, self.gate.clone());
         self.end(&key, ended);
-        self.lookups
-            .push(Box::pin(async move { (key, ticket, resolve(client, namespace, newest, fallback).await) }));
+        self.lookups.push(Box::pin(async move {
+            let _place = gate.acquire().await;
+            (key, ticket, resolve(client, namespace, newest, accepted, fallback).await)
+        }));
     }
 
     fn apply(&mut self, key: &PlanKey, ticket: u64, resolution: Resolution) {
@@ -296,13 +307,14 @@ impl Reconciler {
         polled.retain(|polled| polled.is_among(&wiring.figures));
         known.running = Some(Running { candidate: candidate.clone(), wiring: wiring.clone(), lanes, polled });
         let recorder = known.desk.wake.clone();
-        self.hands.sample(&self.wanted())?;
+        self.supply()?;
         let databases = wiring
             .databases
             .iter()
             .filter_map(|(name, _, wire)| Some((name.clone(), self.hands.id(wire)?)))
             .collect();
-        let links = Links { lanes: links_of_lanes, databases, endpoints: wiring.endpoints() };
+        let workloads = wiring.workloads.iter().filter_map(|wire| self.hands.counters.id(wire)).collect();
+        let links = Links { lanes: links_of_lanes, databases, workloads, endpoints: wiring.endpoints() };
         let plan = candidate.parsed.plan.clone();
         let (state, problems) = restore::state(&status, &plan, self.operator.clock.offset());
         for problem in problems {
@@ -333,13 +345,16 @@ impl Reconciler {
         }
     }
 
-    fn wanted(&self) -> Vec<(super::wire::DatabaseWire, Duration)> {
-        let running = self.plans.values().filter_map(|known| known.running.as_ref());
-        running
-            .flat_map(|running| {
-                running.wiring.databases.iter().map(|(_, every, wire)| (wire.clone(), *every))
-            })
-            .collect()
+    /// Samples and counts what the running plans ask for, and nothing else.
+    fn supply(&mut self) -> Result<(), String> {
+        let wirings =
+            self.plans.values().filter_map(|known| known.running.as_ref()).map(|running| &running.wiring);
+        let workloads: Vec<_> = wirings.clone().flat_map(|wiring| wiring.workloads.clone()).collect();
+        let databases =
+            wirings.flat_map(|wiring| wiring.databases.iter().map(|(_, every, wire)| (wire.clone(), *every)));
+        let databases: Vec<_> = databases.collect();
+        self.hands.counters.follow(&workloads);
+        self.hands.sample(&databases)
     }
 
     /// Tells the engine what people ask for and what became of the newest spec.
@@ -355,6 +370,9 @@ impl Reconciler {
         let concerned = |(key, known): (&PlanKey, &Known)| {
             let concerned = match refused {
                 Refused::Route(plan) | Refused::Figure(plan) => plan == key,
+                Refused::Workloads(namespace) => known.running.as_ref().is_some_and(|running| {
+                    key.namespace() == namespace && !running.wiring.workloads.is_empty()
+                }),
                 Refused::Database(id) => known.running.as_ref().is_some_and(|running| {
                     running.wiring.databases.iter().any(|(_, _, wire)| self.hands.id(wire) == Some(*id))
                 }),

@@ -15,6 +15,7 @@ use super::key::PlanKey;
 use super::operator::{Operator, epoch};
 use crate::api::render::{self, StatusInput, render};
 use crate::api::{restore, worth};
+use crate::capacity::Count;
 use crate::core::fence::Permit;
 use crate::core::plan::Plan;
 use crate::core::report::{Condition, Report};
@@ -91,6 +92,7 @@ struct Snapshot {
     state: State,
     report: Report,
     seen: Vec<Seen>,
+    pods: Vec<Option<Count>>,
     revision: Option<u64>,
     now: Time,
 }
@@ -199,6 +201,7 @@ impl Recorder {
                 state: entry.engine.state().clone(),
                 report: entry.engine.report(now),
                 seen: entry.engine.seen().instances.clone(),
+                pods: fleet.pods(entry, now),
                 revision: entry.wanted,
                 now,
             })
@@ -211,6 +214,7 @@ impl Recorder {
             state: &snapshot.state,
             report: &snapshot.report,
             seen: &snapshot.seen,
+            pods: &snapshot.pods,
         });
         if engine.is_none() && accepted.is_some() {
             // It runs, but was not taken over yet: what is stored is not to be overwritten.

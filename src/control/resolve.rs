@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::key::PlanKey;
 use super::secrets::Secrets;
 use super::wire::{Error, Wiring};
+use super::workloads;
 use crate::api::parse::{Parsed, parse};
 use crate::api::problem;
 use crate::core::reason::Reason;
@@ -77,22 +78,30 @@ impl Candidate {
     async fn wire(&self, client: &Client, namespace: &str) -> Result<Wiring, Error> {
         let names = self.parsed.secrets().into_iter().map(ToOwned::to_owned).collect();
         let secrets = Secrets::read(client, namespace, &names).await?;
-        Wiring::new(&self.parsed.spec, &self.parsed.plan, &secrets)
+        Wiring::new(namespace, &self.parsed, &secrets)
     }
 }
 
 /// Looks up what is missing. `fallback` is the spec accepted last, for when the newest cannot run
-/// and nothing runs yet.
+/// and nothing runs yet. A spec that was `accepted` runs on without its workloads: its guards do.
 pub async fn resolve(
     client: Client,
     namespace: String,
     newest: Result<Candidate, Rejection>,
+    accepted: bool,
     fallback: Option<Candidate>,
 ) -> Resolution {
     let rejection = match newest {
         Ok(candidate) => match candidate.wire(&client, &namespace).await {
             Ok(wiring) => {
-                return Resolution { rejection: None, run: Some((candidate, wiring)), retry: false };
+                let lack = workloads::check(&client, &wiring.workloads).await.err();
+                let retry = lack.is_some();
+                let rejection =
+                    lack.map(|lack| Rejection { reason: lack.reason(), message: lack.to_string() });
+                match rejection {
+                    Some(rejection) if !accepted => (rejection, retry),
+                    rejection => return Resolution { rejection, run: Some((candidate, wiring)), retry },
+                }
             }
             Err(error) => {
                 let retry = matches!(error, Error::Lack(_));

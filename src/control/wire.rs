@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::secrets::{Lack, Secrets};
+use super::workloads::WorkloadWire;
+use crate::api::parse::Parsed;
 use crate::api::spec::{DatabaseSpec, HaproxySpec, Measured, MigrationPlanSpec};
 use crate::core::capacity::Figure;
-use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::probe::mysql::{self, Credentials, Source, Tls};
 use crate::probe::prometheus;
@@ -78,10 +79,12 @@ pub struct FigureWire {
 /// How to reach everything that a plan names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Wiring {
-    /// The instances, in the order of [`Plan::instances`].
+    /// The instances, in the order of [`crate::core::plan::Plan::instances`].
     pub instances: Vec<InstanceWire>,
     /// The databases with their name and period in the plan.
     pub databases: Vec<(String, Duration, DatabaseWire)>,
+    /// The workloads, in the order of the plan's.
+    pub workloads: Vec<WorkloadWire>,
     /// The figures that are measured.
     pub figures: Vec<FigureWire>,
 }
@@ -101,7 +104,8 @@ fn route(address: &str, backend: &str) -> String {
 
 impl Wiring {
     /// Fills the Secrets in, and checks that connections could be made so.
-    pub fn new(spec: &MigrationPlanSpec, plan: &Plan, secrets: &Secrets) -> Result<Self, Error> {
+    pub fn new(namespace: &str, parsed: &Parsed, secrets: &Secrets) -> Result<Self, Error> {
+        let Parsed { spec, plan } = parsed;
         let mut instances = Vec::new();
         for (index, route) in spec.routes.iter().enumerate() {
             for wire in instances_of(&route.haproxy, secrets)? {
@@ -123,7 +127,8 @@ impl Wiring {
             wire.open().map_err(|why| Error::Unusable { field: measured.field.into(), why })?;
             figures.push(wire);
         }
-        Ok(Self { instances, databases, figures })
+        let workloads = WorkloadWire::all(namespace, parsed);
+        Ok(Self { instances, databases, workloads, figures })
     }
 
     /// What the databases are in the world.

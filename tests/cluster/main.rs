@@ -8,3 +8,4 @@ mod stage;
 
 mod api;
 mod lease;
+mod pods;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::Reader;
 use crate::api::Problem;
-use crate::api::spec::{DemandSpec, LegacySpec, MigrationPlanSpec, PrometheusSpec};
-use crate::core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
+use crate::api::spec::{DemandSpec, KubernetesSpec, LegacySpec, MigrationPlanSpec, PrometheusSpec};
+use crate::core::capacity::{Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
 use crate::core::time::Time;
 
 /// What somebody measured counts for so long: a pool changes within weeks.
@@ -15,12 +15,12 @@ pub const DECLARED: Duration = Duration::from_hours(30 * 24);
 
 impl Reader {
     pub(super) fn capacity(&mut self, spec: &MigrationPlanSpec) -> Capacity {
-        let legacy_share = spec.takeover.legacy / 100.0;
+        let takeover = &spec.takeover;
         Capacity {
             demand: spec.demand.as_ref().map(|demand| self.demand(spec, demand)),
             legacy: spec.legacy.as_ref().map(|legacy| self.legacy(spec, legacy)),
-            kubernetes: None,
-            takeover: Takeover { legacy: legacy_share, ..Takeover::default() },
+            kubernetes: spec.kubernetes.as_ref().map(|kubernetes| self.kubernetes(kubernetes)),
+            takeover: Takeover { legacy: takeover.legacy / 100.0, kubernetes: takeover.kubernetes / 100.0 },
         }
     }
 
@@ -58,6 +58,18 @@ impl Reader {
             connections_per_server: given.connections_per_server,
             headroom: legacy.headroom / 100.0,
         }
+    }
+
+    fn kubernetes(&mut self, kubernetes: &KubernetesSpec) -> Kubernetes {
+        let workloads = kubernetes.workloads.iter().enumerate();
+        let workloads = workloads.map(|(n, workload)| Workload {
+            name: workload.name.clone(),
+            requests_per_second_per_pod: workload.requests_per_second_per_pod,
+            connections_per_pod: workload.connections_per_pod,
+            warm_up: self.duration(&format!("spec.kubernetes.workloads[{n}].warmUp"), &workload.warm_up),
+            max_replicas: workload.max_replicas,
+        });
+        Kubernetes { workloads: workloads.collect(), headroom: kubernetes.headroom / 100.0 }
     }
 
     /// The place of the route `name`; the last of all while there is none.

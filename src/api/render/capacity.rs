@@ -2,7 +2,7 @@
 //! so that a figure which is unknown for a moment is no transition.
 
 use super::{Engine, finite, rounded};
-use crate::api::status::{DemandStatus, SideStatus};
+use crate::api::status::{DemandStatus, KubernetesStatus, SideStatus, WorkloadStatus};
 use crate::core::spare::Side;
 use crate::core::time::Time;
 
@@ -12,6 +12,34 @@ pub fn legacy(engine: &Engine) -> Option<SideStatus> {
     let report = &engine.report.capacity;
     let shown = asked.legacy.is_some() || asked.demand.is_some();
     shown.then(|| side(report.spare.legacy, report.absorbed_by_legacy))
+}
+
+/// Kubernetes, with the pods of each workload.
+pub fn kubernetes(engine: &Engine) -> Option<KubernetesStatus> {
+    let asked = &engine.plan.capacity;
+    let report = &engine.report.capacity;
+    if asked.kubernetes.is_none() && asked.demand.is_none() {
+        return None;
+    }
+    let SideStatus { ready_requests_per_second, requests_per_second, utilisation, absorbable } =
+        side(report.spare.kubernetes, report.absorbed_by_kubernetes);
+    let workloads = asked.kubernetes.iter().flat_map(|side| &side.workloads).enumerate();
+    let workloads = workloads.map(|(place, workload)| {
+        let count = engine.pods.get(place).copied().flatten();
+        WorkloadStatus {
+            name: workload.name.clone(),
+            ready: count.map(|count| count.ready),
+            warm: count.map(|count| count.warm),
+        }
+    });
+    let workloads = workloads.collect();
+    Some(KubernetesStatus {
+        ready_requests_per_second,
+        requests_per_second,
+        utilisation,
+        absorbable,
+        workloads,
+    })
 }
 
 /// Demand, beside the window that is remembered.

@@ -9,7 +9,7 @@ use super::{MigrationPlanSpec, PrometheusSpec};
 use crate::api::{duration, rules, shape};
 use crate::core::capacity::Figure;
 
-fn headroom() -> f64 {
+pub(super) fn headroom() -> f64 {
     20.0
 }
 
@@ -23,6 +23,10 @@ fn peak_window() -> String {
 
 fn everything() -> f64 {
     100.0
+}
+
+fn half() -> f64 {
+    50.0
 }
 
 /// The legacy side: what it can carry, and how much of it must stay unused.
@@ -124,11 +128,18 @@ pub struct TakeoverSpec {
     #[serde(default = "everything")]
     #[schemars(schema_with = "shape::weight")]
     pub legacy: f64,
+
+    /// The part of legacy's traffic in percent that Kubernetes must be able to take over, 0 to 100,
+    /// from weight 50 on. Nothing rises to a weight at which it could not. Looked at when
+    /// `spec.kubernetes` is given. Default: 50.
+    #[serde(default = "half")]
+    #[schemars(schema_with = "shape::weight")]
+    pub kubernetes: f64,
 }
 
 impl Default for TakeoverSpec {
     fn default() -> Self {
-        Self { legacy: everything() }
+        Self { legacy: everything(), kubernetes: half() }
     }
 }
 

@@ -3,11 +3,13 @@
 
 mod capacity;
 mod database;
+mod kubernetes;
 mod prometheus;
 mod route;
 
 pub use capacity::{DemandSpec, LegacyCapacitySpec, LegacySpec, Measured, TakeoverSpec};
 pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, RollbackRise, SignalName};
+pub use kubernetes::{KubernetesSpec, TargetSpec, WorkloadSpec};
 pub use prometheus::PrometheusSpec;
 pub use route::{HaproxySpec, HaproxyTls, RouteSpec};
 
@@ -59,6 +61,12 @@ use super::{rules, shape};
         description = "The unused part of what legacy can carry, in percent"
     ),
     printcolumn(
+        name = "Kube-Free",
+        type_ = "number",
+        json_path = ".status.summary.kubernetesFree",
+        description = "The unused part of what Kubernetes can carry, in percent"
+    ),
+    printcolumn(
         name = "Why",
         type_ = "string",
         json_path = ".status.summary.why",
@@ -70,7 +78,8 @@ use super::{rules, shape};
     validation = &rules::TARGET_IS_A_STAGE,
     validation = &rules::APPROVALS_ARE_STAGES,
     validation = &rules::DEMAND_IS_A_ROUTE,
-    validation = &rules::LEGACY_NEEDS_DEMAND
+    validation = &rules::LEGACY_NEEDS_DEMAND,
+    validation = &rules::KUBERNETES_NEEDS_DEMAND
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationPlanSpec {
@@ -117,12 +126,17 @@ pub struct MigrationPlanSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacySpec>,
 
+    /// What the Kubernetes side can carry. Without it a raise asks nothing of it. It needs `demand`.
+    /// Default: unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesSpec>,
+
     /// How much is asked for, of both sides together. Default: unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand: Option<DemandSpec>,
 
     /// What each side must be able to take over from the other.
-    /// Default: legacy all that Kubernetes has.
+    /// Default: legacy all that Kubernetes has, and Kubernetes half of what legacy has.
     #[serde(default)]
     pub takeover: TakeoverSpec,
 

@@ -48,6 +48,9 @@ pub struct MigrationPlanStatus {
     /// What the legacy side carries and can carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<SideStatus>,
+    /// What the Kubernetes side carries and can carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesStatus>,
     /// How much is asked for, and the highest of the last days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand: Option<DemandStatus>,

@@ -71,6 +71,9 @@ shapes! {
         /// The unused part of what legacy can carry, in percent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         legacy_free: Option<f64>,
+        /// The unused part of what Kubernetes can carry, in percent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kubernetes_free: Option<f64>,
         /// Why nothing rises now.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(max = 1024))]
@@ -90,6 +93,37 @@ shapes! {
         /// The part of the other side's traffic that it could take over at the peak, in percent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         absorbable: Option<f64>,
+    }
+    /// What the Kubernetes side carries and can carry. What is absent is not known now.
+    KubernetesStatus {
+        /// The requests per second that its pods which are ready and warm can carry now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ready_requests_per_second: Option<f64>,
+        /// The requests per second that it is asked for now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        requests_per_second: Option<f64>,
+        /// The part of what it can carry that is used, in percent; above 100 it is overloaded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        utilisation: Option<f64>,
+        /// The part of the other side's traffic that it could take over at the peak, in percent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        absorbable: Option<f64>,
+        /// Its workloads with their pods.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 16))]
+        workloads: Vec<WorkloadStatus>,
+    }
+    /// A workload with its pods. What is absent is not known now.
+    WorkloadStatus {
+        /// Its name in the plan.
+        #[schemars(length(max = 63))]
+        name: String,
+        /// Its pods that are ready.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ready: Option<u32>,
+        /// Those of them that have been ready for the warm-up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warm: Option<u32>,
     }
     /// How much is asked for, of both sides together.
     DemandStatus {

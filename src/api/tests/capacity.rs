@@ -202,7 +202,15 @@ fn rendered(plan: &Plan, state: &State, capacity: CapacityReport) -> Value {
     let acceptance =
         Condition { kind: "Accepted", status: true, reason: Reason::Accepted, message: "m".into() };
     render(&StatusInput {
-        engine: Some(Engine { plan, spec: &spec, generation: 1, state, report: &report, seen: &[] }),
+        engine: Some(Engine {
+            plan,
+            spec: &spec,
+            generation: 1,
+            state,
+            report: &report,
+            seen: &[],
+            pods: &[],
+        }),
         acceptance: &acceptance,
         generation: 1,
         epoch: 1,

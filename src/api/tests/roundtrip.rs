@@ -121,7 +121,15 @@ fn status(plan: &Plan, state: &State, offset: i64) -> Value {
     let acceptance =
         Condition { kind: "Accepted", status: true, reason: Reason::Accepted, message: "accepted".into() };
     render(&StatusInput {
-        engine: Some(Engine { plan, spec: &spec, generation: 3, state, report: &report, seen: &[] }),
+        engine: Some(Engine {
+            plan,
+            spec: &spec,
+            generation: 3,
+            state,
+            report: &report,
+            seen: &[],
+            pods: &[],
+        }),
         acceptance: &acceptance,
         generation: 3,
         epoch: 7,

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::Found;
-use crate::capacity::{Demand, Legacy, Source};
+use crate::capacity::{Demand, Kubernetes, Legacy, Source};
 use crate::plan::Plan;
 
 /// The shortest and the longest time for which the highest demand counts.
 pub const PEAK_WINDOW: [Duration; 2] = [Duration::from_hours(1), Duration::from_hours(31 * 24)];
+/// The longest warm-up.
+pub const LONGEST_WARM_UP: Duration = Duration::from_hours(1);
 /// The largest share of a side that may be asked to stay unused.
 pub const MOST_HEADROOM: f64 = 0.9;
 
@@ -19,6 +21,9 @@ impl Found {
         }
         if let Some(legacy) = &capacity.legacy {
             self.legacy(plan, legacy);
+        }
+        if let Some(kubernetes) = &capacity.kubernetes {
+            self.kubernetes(kubernetes);
         }
         if capacity.demand.is_none() && (capacity.legacy.is_some() || capacity.kubernetes.is_some()) {
             self.say(
@@ -69,10 +74,44 @@ impl Found {
         if let Some(connections) = connections_per_server {
             self.positive(&format!("{field}.connectionsPerServer"), connections);
         }
-        if !(0.0..=MOST_HEADROOM).contains(&headroom) {
+        self.headroom("spec.legacy.headroom", headroom);
+    }
+
+    fn kubernetes(&mut self, kubernetes: &Kubernetes) {
+        let Kubernetes { workloads, headroom } = kubernetes;
+        if workloads.is_empty() {
             self.say(
-                "spec.legacy.headroom",
-                format!("{} is not within 0 to 90 percent", headroom * 100.0),
+                "spec.kubernetes.workloads",
+                "without a workload there are no pods",
+                "name at least one",
+            );
+        }
+        self.unique("kubernetes.workloads", workloads.iter().map(|workload| workload.name.as_str()));
+        for (index, workload) in workloads.iter().enumerate() {
+            let field = format!("spec.kubernetes.workloads[{index}]");
+            self.positive(&format!("{field}.requestsPerSecondPerPod"), workload.requests_per_second_per_pod);
+            if let Some(connections) = workload.connections_per_pod {
+                self.positive(&format!("{field}.connectionsPerPod"), connections);
+            }
+            if workload.warm_up > LONGEST_WARM_UP {
+                self.say(
+                    format!("{field}.warmUp"),
+                    format!("a warm-up of {:?} is longer than 1h", workload.warm_up),
+                    "write for example 60s",
+                );
+            }
+            if workload.max_replicas == 0 {
+                self.say(format!("{field}.maxReplicas"), "0 pods carry nothing", "write at least 1");
+            }
+        }
+        self.headroom("spec.kubernetes.headroom", *headroom);
+    }
+
+    fn headroom(&mut self, field: &str, share: f64) {
+        if !(0.0..=MOST_HEADROOM).contains(&share) {
+            self.say(
+                field,
+                format!("{} is not within 0 to 90 percent", share * 100.0),
                 "write for example 20",
             );
         }

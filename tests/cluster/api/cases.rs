@@ -1,6 +1,7 @@
 //! Each rule with what it refuses and what it lets through, on the API server and offline.
 
 mod capacity;
+mod kubernetes;
 
 use std::collections::BTreeSet;
 
@@ -223,7 +224,8 @@ async fn create(spec: &Value) -> Result<(), String> {
 #[tokio::test]
 async fn every_rule_refuses_what_is_wrong_with_its_message_and_lets_the_right_through() {
     let mut told = BTreeSet::new();
-    for Case { law, wrong, right } in cases().into_iter().chain(capacity::cases()) {
+    for Case { law, wrong, right } in cases().into_iter().chain(capacity::cases()).chain(kubernetes::cases())
+    {
         told.insert(law.reason);
         let message = law.message();
         let refused = create(&changed(&wrong)).await.expect_err(&format!("accepted: {wrong:?}"));
@@ -288,7 +290,8 @@ fn misshapen() -> Vec<(Change, &'static str)> {
 
 #[tokio::test]
 async fn what_the_schema_refuses_is_refused_offline_at_the_same_field() {
-    for (change, field) in misshapen().into_iter().chain(capacity::misshapen()) {
+    for (change, field) in misshapen().into_iter().chain(capacity::misshapen()).chain(kubernetes::misshapen())
+    {
         let spec = changed(&change);
         let answer = create(&spec).await;
         if field.is_empty() {

@@ -14,13 +14,20 @@ async fn defaults_are_filled_in_as_the_offline_reading_fills_them_in() {
     let prometheus = json!({"url": "https://prometheus.example", "query": "up"});
     spec["legacy"] = json!({"capacity": {"prometheus": prometheus}});
     spec["demand"] = json!({"route": "edge"});
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "mail"});
+    spec["kubernetes"] =
+        json!({"workloads": [{"target": target, "requestsPerSecondPerPod": 150, "maxReplicas": 120}]});
     let stored = plans.create(&PostParams::default(), &plan("defaults", &spec)).await.unwrap();
     let stored = &stored.data["spec"];
     assert_eq!(stored["demand"], json!({"route": "edge", "surgeFactor": "1.5", "peakWindow": "168h"}));
     assert_eq!(stored["legacy"]["headroom"], 20);
     assert_eq!(stored["legacy"]["capacity"]["prometheus"]["every"], "15s");
     assert_eq!(stored["legacy"]["capacity"]["prometheus"]["insecure"], false);
-    assert_eq!(stored["takeover"], json!({"legacy": 100}));
+    assert_eq!(stored["takeover"], json!({"legacy": 100, "kubernetes": 50}));
+    let workload = json!({
+        "name": "pods", "target": target, "requestsPerSecondPerPod": 150, "warmUp": "60s", "maxReplicas": 120,
+    });
+    assert_eq!(stored["kubernetes"], json!({"workloads": [workload], "headroom": 20}));
     assert_eq!(stored["paused"], false);
     assert_eq!(stored["rollback"], json!({"to": "Previous", "maxStep": 25, "every": "5s"}));
     assert_eq!(stored["stages"][0]["approval"], "NotRequired");
@@ -100,6 +107,7 @@ async fn kubectl_get_shows_where_a_plan_stands() {
     let status = json!({"status": {
         "phase": "Paused", "stage": {"name": "tenth"}, "weight": {"intended": 10.5, "actual": 10.48},
         "summary": {"guard": "Pause accounts/ConnectionRate", "connectionsPerSecond": 912, "legacyFree": 37,
+                    "kubernetesFree": 64,
                     "why": "a surge"},
     }});
     plans.patch_status("mail", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
@@ -110,11 +118,11 @@ async fn kubectl_get_shows_where_a_plan_stands() {
         .collect();
     assert_eq!(
         lines[0],
-        ["NAME", "PHASE", "STAGE", "WEIGHT", "CONN/S", "GUARD", "LEGACY-FREE", "WHY", "AGE"]
+        ["NAME", "PHASE", "STAGE", "WEIGHT", "CONN/S", "GUARD", "LEGACY-FREE", "KUBE-FREE", "WHY", "AGE"]
     );
     assert_eq!(
-        lines[1][..8],
-        ["mail", "Paused", "tenth", "10.48", "912", "Pause accounts/ConnectionRate", "37", "a surge"]
+        lines[1][..9],
+        ["mail", "Paused", "tenth", "10.48", "912", "Pause accounts/ConnectionRate", "37", "64", "a surge"]
     );
 }
 

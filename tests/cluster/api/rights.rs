@@ -5,6 +5,8 @@ use std::path::Path;
 use crossfade::api::rbac::Account;
 use crossfade::cli::rbac::rbac;
 
+use serde_json::json;
+
 use super::{cluster, namespace, plan, spec};
 use crate::stage::cluster::Cluster;
 
@@ -79,4 +81,46 @@ async fn the_rights_of_a_plan_open_its_secrets_and_no_other() {
     ] {
         assert!(!may(cluster, &refused).await, "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn the_rights_of_a_plan_open_the_pods_and_the_scale_of_its_workloads_and_no_more() {
+    let cluster = deployed().await;
+    namespace(cluster, "scales").await;
+    let mut plan = plan("mail", &with_workloads());
+    plan.metadata.namespace = Some("scales".into());
+    let rights = rbac(&serde_json::to_string(&plan).unwrap(), &Account::default()).unwrap();
+    cluster.apply(&rights).await.unwrap();
+    for allowed in [
+        "list pods --namespace=scales",
+        "watch pods --namespace=scales",
+        "get deployments.apps/mail --subresource=scale --namespace=scales",
+        "patch deployments.apps/mail --subresource=scale --namespace=scales",
+        "patch statefulsets.apps/mail --subresource=scale --namespace=scales",
+    ] {
+        assert!(may(cluster, &allowed.split(' ').collect::<Vec<_>>()).await, "may not {allowed}");
+    }
+    for refused in [
+        "get deployments.apps/mail --namespace=scales",
+        "patch deployments.apps/mail --namespace=scales",
+        "patch deployments.apps/another --subresource=scale --namespace=scales",
+        "patch replicasets.apps/mail --subresource=scale --namespace=scales",
+        "delete pods --namespace=scales",
+        "list pods --namespace=default",
+    ] {
+        assert!(!may(cluster, &refused.split(' ').collect::<Vec<_>>()).await, "may {refused}");
+    }
+}
+
+fn with_workloads() -> serde_json::Value {
+    let workload = |name, api_version, kind| {
+        json!({"name": name, "target": {"apiVersion": api_version, "kind": kind, "name": "mail"},
+               "requestsPerSecondPerPod": 50, "maxReplicas": 10})
+    };
+    let mut spec = spec();
+    spec["demand"] = json!({"route": "edge"});
+    spec["kubernetes"] = json!({"workloads": [
+        workload("pods", "apps/v1", "Deployment"), workload("more", "apps/v1", "StatefulSet"),
+    ]});
+    spec
 }

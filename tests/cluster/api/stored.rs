@@ -125,8 +125,15 @@ async fn a_status_is_kept_to_the_last_field_and_gives_the_state_back() {
     }];
     let acceptance =
         Condition { kind: "Accepted", status: true, reason: Reason::Accepted, message: "m".into() };
-    let engine =
-        Engine { plan: &parsed.plan, spec, generation: 1, state: &state, report: &report, seen: &seen };
+    let engine = Engine {
+        plan: &parsed.plan,
+        spec,
+        generation: 1,
+        state: &state,
+        report: &report,
+        seen: &seen,
+        pods: &[],
+    };
     let input = StatusInput {
         engine: Some(engine),
         acceptance: &acceptance,

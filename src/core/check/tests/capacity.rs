@@ -1,5 +1,5 @@
 use super::{fields, plan};
-use crate::capacity::{Capacity, Demand, Legacy, Source, Takeover};
+use crate::capacity::{Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
 use crate::check::check;
 use crate::plan::Plan;
 use std::time::Duration;
@@ -23,11 +23,25 @@ fn configured() -> Plan {
             connections_per_server: Some(40.0),
             headroom: 0.2,
         }),
-        kubernetes: None,
+        kubernetes: Some(Kubernetes { workloads: vec![workload("pods"), workload("more")], headroom: 0.2 }),
         takeover: Takeover::default(),
     };
     plan.databases[0].connection_rate_capacity = Some(2600.0);
     plan
+}
+
+fn workload(name: &str) -> Workload {
+    Workload {
+        name: name.into(),
+        requests_per_second_per_pod: 150.0,
+        connections_per_pod: Some(10.0),
+        warm_up: Duration::from_hours(1),
+        max_replicas: 1,
+    }
+}
+
+fn kubernetes(plan: &mut Plan) -> &mut Kubernetes {
+    plan.capacity.kubernetes.as_mut().unwrap()
 }
 
 fn demand(plan: &mut Plan) -> &mut Demand {
@@ -66,6 +80,20 @@ fn each_mistake_about_capacity_is_told_at_its_field_alone() {
         ("spec.legacy.capacity.requestsPerSecond", |plan| legacy(plan).capacity = declared(-1.0)),
         ("spec.legacy.headroom", |plan| legacy(plan).headroom = 0.901),
         ("spec.legacy.headroom", |plan| legacy(plan).headroom = -0.1),
+        ("spec.kubernetes.workloads", |plan| kubernetes(plan).workloads.clear()),
+        ("spec.kubernetes.workloads[1].name", |plan| kubernetes(plan).workloads[1].name = "pods".into()),
+        ("spec.kubernetes.workloads[1].requestsPerSecondPerPod", |plan| {
+            kubernetes(plan).workloads[1].requests_per_second_per_pod = 0.0;
+        }),
+        ("spec.kubernetes.workloads[0].connectionsPerPod", |plan| {
+            kubernetes(plan).workloads[0].connections_per_pod = Some(f64::NAN);
+        }),
+        ("spec.kubernetes.workloads[0].warmUp", |plan| {
+            kubernetes(plan).workloads[0].warm_up = Duration::from_millis(3_600_001);
+        }),
+        ("spec.kubernetes.workloads[0].maxReplicas", |plan| kubernetes(plan).workloads[0].max_replicas = 0),
+        ("spec.kubernetes.headroom", |plan| kubernetes(plan).headroom = 0.901),
+        ("spec.kubernetes.headroom", |plan| kubernetes(plan).headroom = -0.1),
         ("spec.takeover.legacy", |plan| plan.capacity.takeover.legacy = 1.01),
         ("spec.takeover.legacy", |plan| plan.capacity.takeover.legacy = f64::NAN),
         ("spec.takeover.kubernetes", |plan| plan.capacity.takeover.kubernetes = -0.01),
