@@ -132,3 +132,25 @@ impl Balancer {
 fn requests([all, failed]: [f64; 2]) -> Requests {
     Requests { all: all as u64, failed: failed as u64 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_counts_whole_requests_of_each_pool_and_anew_after_a_reload() {
+        let half = Weight::from_hundredths(5000);
+        let mut balancer = Balancer::new(half, [2, 2]);
+        for _ in 0..3 {
+            balancer.count(0, 10.5, 0.4);
+            balancer.count(1, 4.0, 4.0);
+        }
+        let counted = |legacy: [u64; 2], kubernetes: [u64; 2]| {
+            let requests = |[all, failed]: [u64; 2]| Requests { all, failed };
+            Some(Counted { legacy: requests(legacy), kubernetes: requests(kubernetes) })
+        };
+        assert_eq!(balancer.read().counted, counted([31, 1], [12, 12]));
+        balancer.reload(half);
+        assert_eq!(balancer.read().counted, counted([0, 0], [0, 0]));
+    }
+}
