@@ -16,6 +16,7 @@ use crate::route::{self, Order, Outcome, Reading};
 use crate::seen::{Authority, Figures, Seen, Wishes};
 use crate::state::{Command, GuardKey, State, Volatile};
 use crate::time::Time;
+use crate::turn::ROUTE_STALE;
 use crate::watch::Watch;
 
 /// The engine of one plan.
@@ -231,6 +232,12 @@ impl Engine {
         let load = loads.reduce(sum).flatten();
         let figures = &mut self.seen.figures;
         figures.load = load;
+        if let (Some((at, load)), Some(before)) =
+            (load, before.filter(|before| Some(*before) != load.map(|(at, _)| at)))
+        {
+            let span = at.since(before).min(ROUTE_STALE);
+            figures.steady.push(at, load.demand(), span);
+        }
         // The load is that of the time since the one before.
         let fails = load.filter(|(_, load)| load.kubernetes_fails());
         figures.failing_since = fails.and_then(|(at, _)| figures.failing_since.or(before).or(Some(at)));

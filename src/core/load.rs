@@ -1,5 +1,6 @@
 //! From the counters of load balancers to what each side is asked for and fails, per second.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::route::{Counted, Reading};
@@ -93,6 +94,38 @@ impl Meter {
     /// The newest load, and when it was measured.
     pub fn load(&self) -> Option<(Time, Load)> {
         self.load
+    }
+}
+
+/// A promise is kept, or not, by means of this length: a second's noise says nothing.
+const MEAN: Duration = Duration::from_secs(10);
+/// The highest of them counts for so long, so that what is said of it does not change at each sample.
+const HELD: Duration = Duration::from_mins(5);
+
+/// What is asked for steadily: the highest mean of the last minutes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Steady {
+    /// Of the mean that is being made: requests, and their time.
+    sum: (f64, Duration),
+    means: VecDeque<(Time, f64)>,
+}
+
+impl Steady {
+    /// Takes in the demand of `span`, which ended at `at`.
+    pub fn push(&mut self, at: Time, demand: f64, span: Duration) {
+        self.sum.0 += demand * span.as_secs_f64();
+        self.sum.1 += span;
+        if self.sum.1 >= MEAN {
+            self.means.retain(|(then, _)| at.since(*then) < HELD);
+            self.means.push_back((at, self.sum.0 / self.sum.1.as_secs_f64()));
+            self.sum = (0.0, Duration::ZERO);
+        }
+    }
+
+    /// The highest mean of the last minutes, if there is one.
+    pub fn highest(&self, now: Time) -> Option<f64> {
+        let young = self.means.iter().filter(|(then, _)| now.since(*then) < HELD);
+        young.map(|(_, mean)| *mean).reduce(f64::max)
     }
 }
 

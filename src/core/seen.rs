@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::capacity::Figure;
 use crate::guard::Judgement;
-use crate::load::Load;
+use crate::load::{Load, Steady};
 use crate::reason::Reason;
 use crate::route;
 use crate::state::{Command, GuardKey};
@@ -39,6 +39,8 @@ pub struct Figures {
     pub load: Option<(Time, Load)>,
     /// Since when Kubernetes has failed over half of its requests, and legacy less than half.
     pub failing_since: Option<Time>,
+    /// What is asked for steadily there.
+    pub steady: Steady,
     /// What the shell measures.
     pub measured: BTreeMap<Figure, (Time, f64)>,
 }

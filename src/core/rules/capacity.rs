@@ -55,7 +55,15 @@ fn known(turn: &Turn, route_stale: Duration, measured_stale: Duration) -> Spare 
         Source::Measured => figures.measured(Figure::Demand, now, measured_stale),
     });
     let highest = capacity.demand.and_then(|demand| turn.state.peaks.highest(demand.peak_window, now));
-    let peak = [demand, highest.map(|peak| peak.requests_per_second)].into_iter().flatten().reduce(f64::max);
+    // What was counted a moment ago is no demand to keep a promise by.
+    let steady = demand.and_then(|_| match capacity.demand?.from {
+        Source::Route(_) => figures.steady.highest(now),
+        Source::Declared { .. } | Source::Measured => None,
+    });
+    let peak = [steady.or(demand), highest.map(|peak| peak.requests_per_second)]
+        .into_iter()
+        .flatten()
+        .reduce(f64::max);
     let legacy = capacity.legacy.and_then(|legacy| match legacy.capacity {
         Source::Route(route) => {
             let up = servers_up(turn, route, route_stale)?;
@@ -137,10 +145,10 @@ pub fn fits_as_it_stands(turn: &Turn) -> Weight {
         let ordered = turn.pending(instance).map_or(reading.weight, |order| order.weight);
         Some(ordered.min(reading.weight))
     };
-    let known: Vec<Weight> = (0..turn.seen.instances.len()).filter_map(stands).collect();
-    let sum: f64 = known.iter().map(|weight| weight.percent()).sum();
-    let mean = if known.is_empty() { turn.intended().percent() } else { sum / known.len() as f64 };
-    fits_from(turn, Weight::from_percent(mean), Weight::ZERO)
+    // Of one that was not read yet it may be that legacy has all of its part.
+    let all = 0..turn.seen.instances.len();
+    let sum: f64 = all.clone().map(|instance| stands(instance).unwrap_or_default().percent()).sum();
+    fits_from(turn, Weight::from_percent(sum / all.len().max(1) as f64), Weight::ZERO)
 }
 
 fn fits_from(turn: &Turn, weight: Weight, fallen: Weight) -> Weight {

@@ -11,6 +11,8 @@ plan:
       pause: {above: 1500, for: 3s}
       rollback: {above: 1800, for: 8s, within: 10s}
       resume: {below: 1200, for: 60s}
+  demand: {route: edge}
+  legacy: {capacity: {requestsPerSecondPerServer: 1000}}
 events:
 - {at: 2m, connects: {side: kubernetes, times: 6}}
 ";

@@ -20,6 +20,8 @@ const FULL: f64 = 0.95;
 const AGE: Duration = Duration::from_secs(8);
 /// How long what was last known counts (DESIGN, R5).
 const REMEMBERED: usize = 600;
+/// How old may be what is known by means: one of ten seconds, the one before it, and a reading.
+const STEADY: Duration = Duration::from_secs(30);
 /// Over less than this a count says little.
 const SECOND: Duration = Duration::from_secs(1);
 /// What counters that are read once a second may be off by, and a load balancer's rounding.
@@ -160,6 +162,13 @@ impl Known {
             figures.load *= 2.5;
         }
         Some(figures)
+    }
+
+    /// The same by means of some seconds, by which a promise is kept.
+    pub fn steadily(&self, plan: &Plan, service: &Service, since: Time, now: Time) -> Option<Figures> {
+        let present = self.second(service, now, true);
+        let young = now.since(since) < STEADY + STALE || !self.is_well(now);
+        self.figures(plan, Some(present), now, if young { Duration::MAX } else { STEADY })
     }
 
     fn figures(&self, plan: &Plan, present: Option<Second>, now: Time, age: Duration) -> Option<Figures> {

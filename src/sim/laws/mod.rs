@@ -53,6 +53,7 @@ pub struct Laws {
     /// The claim under which each replica's mind of each service decided last.
     claims: Vec<Vec<Option<u64>>>,
     lives: lives::Lives,
+    flutter: r7::Flutter,
 }
 
 /// One decision, with what is true of it.
@@ -118,6 +119,7 @@ impl Laws {
             thorough,
             claims: vec![vec![None; scenario.services.len()]; scenario.replicas],
             lives: lives::Lives::new(scenario),
+            flutter: r7::Flutter::default(),
         }
     }
 
@@ -173,6 +175,7 @@ impl Witness for Laws {
             *claim = mind.taken_over;
             broken.extend(r8::goes_on_from_what_is_stored(&case, mind).map(|message| (Rule::R8, message)));
         }
+        broken.extend(self.flutter.decided(&case).map(|message| (Rule::R7, message)));
         if self.thorough {
             broken.extend(asked_again::does_nothing(&case).map(|message| (Rule::Still, message)));
         }

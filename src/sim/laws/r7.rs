@@ -1,9 +1,11 @@
 //! R7: no oscillation.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crossfade_core::guard::{Level, Signal, Test};
 use crossfade_core::reason::Reason;
+use crossfade_core::state::State;
 use crossfade_core::time::Time;
 
 use super::truth::Truth;
@@ -135,5 +137,40 @@ pub fn clears_in_time(truth: &Truth, world: &World, found: &mut Found<'_>) {
                 }
             }
         }
+    }
+}
+
+/// What is said of capacity does not change with each sample: a status is written for each of them.
+#[derive(Clone, Debug, Default)]
+pub struct Flutter {
+    /// When it changed, of each replica's plans, in the last minute.
+    changes: BTreeMap<(usize, usize), VecDeque<Time>>,
+}
+
+impl Flutter {
+    /// So many changes within a minute are too many: two for each step of a retreat that finds room anew.
+    const MOST: usize = 24;
+
+    pub fn decided(&mut self, case: &Case<'_>) -> Option<String> {
+        let decided = case.decided;
+        let told = |state: &State| state.volatile.told.and_then(|(_, reason)| reason);
+        let (before, after) = (told(decided.before?), told(decided.after.state()));
+        let of_capacity = |reason| matches!(reason, Some(Reason::CapacityShort | Reason::LegacyFull));
+        // Another plan's ramp is seen step by step.
+        let others = [before, after].contains(&Some(Reason::AnotherPlanRaising));
+        // Load balancers that answer now and then say another thing each time.
+        let well = case.truth.services.get(decided.service)?.known.is_well(decided.now);
+        if before == after || others || !well || !(of_capacity(before) || of_capacity(after)) {
+            return None;
+        }
+        let changes = self.changes.entry((decided.replica, decided.service)).or_default();
+        changes.push_back(decided.now);
+        changes.retain(|at| decided.now.since(*at) < Duration::from_mins(1));
+        (changes.len() > Self::MOST).then(|| {
+            let count = changes.len();
+            format!(
+                "what is said of capacity changed {count} times within a minute, from {before:?} to {after:?}"
+            )
+        })
     }
 }

@@ -22,7 +22,7 @@ pub fn raises_what_legacy_can_take_back(case: &Case<'_>) -> Option<String> {
     let truth = case.truth.services.get(decided.service)?;
     let awake = case.truth.replicas.get(decided.replica)?.awake.since()?;
     let service = decided.services.get(decided.service)?;
-    let figures = truth.known.at_the_kindest(plan, service, awake, decided.now)?;
+    let figures = truth.known.steadily(plan, service, awake, decided.now)?;
     let stored = decided.api.objects.get(decided.service)?.status.as_ref();
     let highest = stored.and_then(|state| state.peaks.highest(demand.peak_window, decided.clock));
     let peak = highest.map_or(0.0, |peak| peak.requests_per_second).max(figures.demand[0]);
