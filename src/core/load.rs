@@ -142,3 +142,47 @@ fn load(before: &Counted, now: &Counted, span: Duration) -> Option<Load> {
         kubernetes: flow(&before.kubernetes, &now.kubernetes)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After each second one of `demands`, again and again, for `seconds`.
+    fn steady(demands: &[f64], seconds: usize) -> (Steady, Time) {
+        let mut steady = Steady::default();
+        let mut now = Time::from_millis(1_000_000);
+        for demand in demands.iter().cycle().take(seconds) {
+            now = now + Duration::from_secs(1);
+            steady.push(now, *demand, Duration::from_secs(1));
+        }
+        (steady, now)
+    }
+
+    #[test]
+    fn what_is_asked_for_steadily_is_known_after_ten_seconds_by_their_mean() {
+        let (young, now) = steady(&[900.0, 1100.0], 9);
+        assert_eq!(young.highest(now), None);
+        let (known, now) = steady(&[900.0, 1100.0], 10);
+        assert_eq!(known.highest(now), Some(1000.0));
+    }
+
+    #[test]
+    fn the_highest_mean_counts_for_five_minutes() {
+        let (mut known, high) = steady(&[1000.0], 10);
+        let mut now = high;
+        while now.since(high) < Duration::from_mins(5) - Duration::from_secs(1) {
+            now = now + Duration::from_secs(1);
+            known.push(now, 500.0, Duration::from_secs(1));
+        }
+        assert_eq!(known.highest(now), Some(1000.0));
+        now = now + Duration::from_secs(1);
+        assert_eq!(known.highest(now), Some(500.0));
+        assert_eq!(known.highest(now + Duration::from_mins(5)), None);
+    }
+
+    #[test]
+    fn no_more_than_the_means_of_five_minutes_are_kept() {
+        let (known, _) = steady(&[1.0], 3600);
+        assert_eq!(known.means.len(), 30);
+    }
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::capacity::{Figure, Source};
+use crate::reason::Reason;
 use crate::rules::retreat;
 use crate::spare::{self, BLIND_STEP, Side, Spare};
 use crate::time::Time;
@@ -13,6 +14,9 @@ use crate::weight::Weight;
 pub const MEASURED_STALE: Duration = Duration::from_secs(45);
 /// For a retreat what was last known counts for so long (R5).
 const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// Room that is worth telling of.
+const ROOM: Weight = Weight::from_hundredths(100);
 
 /// Something that is short.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -170,7 +174,9 @@ pub fn fits_at_once(turn: &Turn) -> Weight {
     spare.room(turn.intended()).unwrap_or_else(|| BLIND_STEP.minus(fallen()))
 }
 
-/// Whether nothing fits any more: less than a load balancer can tell.
+/// Whether nothing fits any more: less than a load balancer can tell, and once that was said, less than a
+/// point: what is asked for changes with each second.
 pub fn is_full(turn: &Turn) -> bool {
-    fits(turn, Weight::ZERO) <= SAME
+    let said = matches!(turn.state.volatile.told, Some((_, Some(Reason::LegacyFull))));
+    fits(turn, Weight::ZERO) <= if said { ROOM } else { SAME }
 }

@@ -150,16 +150,11 @@ impl Known {
     pub fn at_the_kindest(&self, plan: &Plan, service: &Service, since: Time, now: Time) -> Option<Figures> {
         let young = now.since(since) < AGE + STALE || !self.is_well(now);
         let present = self.second(service, now, true);
-        let mut figures = self.figures(plan, Some(present), now, if young { Duration::MAX } else { AGE })?;
+        let figures = self.figures(plan, Some(present), now, if young { Duration::MAX } else { AGE })?;
+        let mut figures = self.as_counted(figures, plan, now);
         // Until it is known again, the peak counts.
         if let Some(peak) = self.peak.filter(|_| young) {
             figures.demand = [figures.demand[0].min(peak), figures.demand[1].max(peak)];
-        }
-        if matches!(plan.capacity.demand?.from, Source::Route(_)) && !self.is_well(now) {
-            // An answer that comes a second and a half late says how it was when it was asked for: over a
-            // second it may hide more than half of what came.
-            figures.demand = [figures.demand[0] * 0.4, figures.demand[1] * 2.5];
-            figures.load *= 2.5;
         }
         Some(figures)
     }
@@ -168,7 +163,19 @@ impl Known {
     pub fn steadily(&self, plan: &Plan, service: &Service, since: Time, now: Time) -> Option<Figures> {
         let present = self.second(service, now, true);
         let young = now.since(since) < STEADY + STALE || !self.is_well(now);
-        self.figures(plan, Some(present), now, if young { Duration::MAX } else { STEADY })
+        let figures = self.figures(plan, Some(present), now, if young { Duration::MAX } else { STEADY })?;
+        Some(self.as_counted(figures, plan, now))
+    }
+
+    fn as_counted(&self, figures: Figures, plan: &Plan, now: Time) -> Figures {
+        let counts = plan.capacity.demand.is_some_and(|demand| matches!(demand.from, Source::Route(_)));
+        if !counts || self.is_well(now) {
+            return figures;
+        }
+        // An answer that comes a second and a half late says how it was when it was asked for: over a
+        // second it may hide more than half of what came.
+        let [least, most] = figures.demand;
+        Figures { demand: [least * 0.4, most * 2.5], load: figures.load * 2.5, ..figures }
     }
 
     fn figures(&self, plan: &Plan, present: Option<Second>, now: Time, age: Duration) -> Option<Figures> {

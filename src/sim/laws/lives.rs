@@ -30,10 +30,15 @@ impl Lives {
             return;
         }
         let Some(quiet) = truth.quiet.map(|quiet| world.now.since(quiet)) else { return };
+        // One that dies after its next actions may take its time.
+        let awake = truth.replicas.iter().map(|replica| replica.awake.since());
+        let awake = awake.map(|since| since.map_or(Duration::ZERO, |since| world.now.since(since)));
+        let quiet = quiet.min(awake.min().unwrap_or_default());
         let objects = || world.api.objects.iter();
         let settled = objects().map(|object| bounds::settle(&object.plan)).max().unwrap_or_default();
         // Plans that share a database go one after the other.
         let completed: Duration = objects().map(|object| bounds::completion(&object.plan)).sum();
+        let completed = completed + HELD;
         if quiet <= settled {
             return;
         }
@@ -107,6 +112,9 @@ impl Lives {
         }
     }
 }
+
+/// How long the highest demand of the last minutes may keep a plan from going on.
+const HELD: Duration = Duration::from_mins(6);
 
 /// What a person must end, or what lasts longer than most runs.
 fn is_lasting(reason: Reason) -> bool {
