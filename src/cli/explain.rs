@@ -10,8 +10,6 @@ use crate::core::weight::Weight;
 
 /// A peak that the plan does not say is told by so many requests per second.
 const EACH: f64 = 1000.0;
-/// A step back while it is not known what legacy can carry (rule R5).
-const BLIND_STEP: Weight = Weight::from_hundredths(500);
 /// What Kubernetes keeps unused if the plan does not say it.
 const HEADROOM: f64 = 0.2;
 
@@ -117,7 +115,7 @@ impl Course<'_> {
     fn step_back(&self, weight: Weight, needs: &Needs) -> String {
         let most = self.plan.rollback.max_step.min(weight);
         if self.capacity.legacy.is_none() {
-            return format!("{} %", most.min(BLIND_STEP));
+            return format!("{} %", most.min(spare::BLIND_STEP));
         }
         // Rounding must not cost a hundredth.
         let ready = self.has().unwrap_or(needs.legacy) * (1.0 + 1e-9);
@@ -179,7 +177,8 @@ impl Course<'_> {
     fn legacy(&self) -> String {
         let Some(legacy) = self.capacity.legacy else {
             return format!(
-                "  spec.legacy is not given: nothing of this is looked at, and a step back is at most {BLIND_STEP} %\n"
+                "  spec.legacy is not given: nothing of this is looked at, and a step back is at most {} %\n",
+                spare::BLIND_STEP
             );
         };
         let mut text = String::new();

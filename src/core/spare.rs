@@ -7,6 +7,8 @@ use crate::weight::Weight;
 
 /// A side that is predicted above this share of its capacity is full.
 pub const FULL: f64 = 0.95;
+/// The largest step back while it is not known what legacy can carry (R5).
+pub const BLIND_STEP: Weight = Weight::from_hundredths(500);
 /// From this weight on Kubernetes must be able to take over too.
 pub const SHARED: Weight = Weight::from_hundredths(5_000);
 /// What a burst of new connections may take of a database's proven rate, and for how long: pools that are

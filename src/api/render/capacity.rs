@@ -21,8 +21,6 @@ pub fn kubernetes(engine: &Engine) -> Option<KubernetesStatus> {
     if asked.kubernetes.is_none() && asked.demand.is_none() {
         return None;
     }
-    let SideStatus { ready_requests_per_second, requests_per_second, utilisation, absorbable } =
-        side(report.spare.kubernetes, report.absorbed_by_kubernetes);
     let workloads = asked.kubernetes.iter().flat_map(|side| &side.workloads).enumerate();
     let workloads = workloads.map(|(place, workload)| {
         let count = engine.pods.get(place).copied().flatten();
@@ -32,14 +30,8 @@ pub fn kubernetes(engine: &Engine) -> Option<KubernetesStatus> {
             warm: count.map(|count| count.warm),
         }
     });
-    let workloads = workloads.collect();
-    Some(KubernetesStatus {
-        ready_requests_per_second,
-        requests_per_second,
-        utilisation,
-        absorbable,
-        workloads,
-    })
+    let side = side(report.spare.kubernetes, report.absorbed_by_kubernetes);
+    Some(KubernetesStatus { side, workloads: workloads.collect() })
 }
 
 /// Demand, beside the window that is remembered.

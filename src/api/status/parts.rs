@@ -96,18 +96,9 @@ shapes! {
     }
     /// What the Kubernetes side carries and can carry. What is absent is not known now.
     KubernetesStatus {
-        /// The requests per second that its pods which are ready and warm can carry now.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        ready_requests_per_second: Option<f64>,
-        /// The requests per second that it is asked for now.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        requests_per_second: Option<f64>,
-        /// The part of what it can carry that is used, in percent; above 100 it is overloaded.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        utilisation: Option<f64>,
-        /// The part of the other side's traffic that it could take over at the peak, in percent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        absorbable: Option<f64>,
+        /// What both sides have.
+        #[serde(flatten)]
+        side: SideStatus,
         /// Its workloads with their pods.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[schemars(length(max = 16))]

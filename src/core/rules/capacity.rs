@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::capacity::{Figure, Source};
 use crate::reason::Reason;
 use crate::rules::retreat;
-use crate::spare::{self, Side, Spare};
+use crate::spare::{self, BLIND_STEP, Side, Spare};
 use crate::time::Time;
 use crate::turn::{ROUTE_STALE, SAME, Turn};
 use crate::weight::Weight;
@@ -14,8 +14,6 @@ use crate::weight::Weight;
 pub const MEASURED_STALE: Duration = Duration::from_secs(45);
 /// For a retreat what was last known counts for so long (R5).
 const REMEMBERED: Duration = Duration::from_mins(10);
-/// The largest step back while it is not known what legacy can carry (R5).
-pub const BLIND_STEP: Weight = Weight::from_hundredths(500);
 
 /// Room that is worth telling of.
 const ROOM: Weight = Weight::from_hundredths(100);

@@ -73,7 +73,7 @@ pub fn cases() -> Vec<Case> {
         case(&rules::PEAK_WINDOW, demand("peakWindow", "59m59s"), demand("peakWindow", "1h")),
         case(&rules::PEAK_WINDOW, demand("peakWindow", "744h1s"), demand("peakWindow", "744h")),
         case(&rules::QUERY_PERIOD, query("every", json!("4999ms")), query("every", json!("5s"))),
-        case(&rules::QUERY_PERIOD, query("every", json!("61s")), query("every", json!("1m"))),
+        case(&rules::QUERY_PERIOD, query("every", json!("30001ms")), query("every", json!("30s"))),
         case(
             &rules::PLAIN_HTTP_REFUSED,
             query("url", json!("http://prometheus.monitoring:9090")),
