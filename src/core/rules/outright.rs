@@ -9,7 +9,7 @@ use crate::turn::{ROUTE_STALE, SAME, Turn};
 use crate::weight::Weight;
 
 /// For so long over half of its requests must fail.
-const LASTS: Duration = Duration::from_secs(5);
+pub const LASTS: Duration = Duration::from_secs(5);
 
 /// How Kubernetes fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use crate::capacity::Source;
 use crate::reason::Reason;
 use crate::reporting::{self, Cause};
 use crate::rules::capacity::MEASURED_STALE;
+use crate::rules::outright;
 use crate::turn::{ROUTE_STALE, Turn};
 
 /// Tells and records a change of phase or of the first blocker.
@@ -43,6 +44,9 @@ fn wake(turn: &mut Turn, causes: &[Cause]) {
     let figures = &turn.seen.figures;
     if let Some((at, _)) = figures.load {
         turn.wake(at + just_after);
+    }
+    if let Some(since) = figures.failing_since {
+        turn.wake(since + outright::LASTS);
     }
     for (at, _) in figures.measured.values() {
         turn.wake(*at + MEASURED_STALE + Duration::from_millis(1));
