@@ -107,6 +107,7 @@ const HELD: Duration = Duration::from_mins(5);
 pub struct Steady {
     /// Of the mean that is being made: requests, and their time.
     sum: (f64, Duration),
+    /// Those that no later one exceeds, oldest and so highest first.
     means: VecDeque<(Time, f64)>,
 }
 
@@ -116,16 +117,17 @@ impl Steady {
         self.sum.0 += demand * span.as_secs_f64();
         self.sum.1 += span;
         if self.sum.1 >= MEAN {
-            self.means.retain(|(then, _)| at.since(*then) < HELD);
-            self.means.push_back((at, self.sum.0 / self.sum.1.as_secs_f64()));
+            let mean = self.sum.0 / self.sum.1.as_secs_f64();
+            self.means.retain(|(then, before)| at.since(*then) < HELD && *before > mean);
+            self.means.push_back((at, mean));
             self.sum = (0.0, Duration::ZERO);
         }
     }
 
     /// The highest mean of the last minutes, if there is one.
     pub fn highest(&self, now: Time) -> Option<f64> {
-        let young = self.means.iter().filter(|(then, _)| now.since(*then) < HELD);
-        young.map(|(_, mean)| *mean).reduce(f64::max)
+        let young = self.means.iter().find(|(then, _)| now.since(*then) < HELD);
+        young.map(|(_, mean)| *mean)
     }
 }
 
@@ -181,8 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_means_of_five_minutes_are_kept() {
-        let (known, _) = steady(&[1.0], 3600);
-        assert_eq!(known.means.len(), 30);
+    fn no_more_than_the_means_of_five_minutes_are_kept_and_of_these_what_may_be_the_highest() {
+        let demands: Vec<f64> = (0..3600).rev().map(f64::from).collect();
+        let (falling, _) = steady(&demands, 3600);
+        assert_eq!(falling.means.len(), 30);
+        let (level, _) = steady(&[1.0], 3600);
+        assert_eq!(level.means.len(), 1);
     }
 }

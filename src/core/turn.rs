@@ -1,5 +1,6 @@
 //! One turn of the engine: what the rules read, and where they write what they decided.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use crate::action::Action;
@@ -7,6 +8,7 @@ use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::route::{Order, Outcome, Purpose, Reading};
 use crate::seen::Seen;
+use crate::spare::Spare;
 use crate::state::{HISTORY, Move, State};
 use crate::time::Time;
 use crate::weight::Weight;
@@ -33,6 +35,8 @@ pub struct Turn<'a> {
     pub now: Time,
     /// Of each instance, by its place: what `state` says of it by its name.
     standing: Vec<Standing>,
+    /// What is known of capacity by fresh data, once it was asked for.
+    pub spare: OnceCell<Spare>,
     writes: Vec<Action>,
     tells: Vec<Action>,
     record: bool,
@@ -43,7 +47,8 @@ impl<'a> Turn<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut State, seen: &'a Seen, now: Time) -> Self {
         let standing = standing(state, seen);
         let (writes, tells) = (Vec::new(), Vec::new());
-        Self { plan, state, seen, now, standing, writes, tells, record: false, again: None }
+        let spare = OnceCell::new();
+        Self { plan, state, seen, now, standing, spare, writes, tells, record: false, again: None }
     }
 
     /// Writes first, then the record, then words: towards safety, act, then record (R8). A raise is

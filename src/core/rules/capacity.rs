@@ -92,7 +92,7 @@ fn known(turn: &Turn, route_stale: Duration, measured_stale: Duration) -> Spare 
 
 /// What is known now by fresh data.
 pub fn spare(turn: &Turn) -> Spare {
-    known(turn, ROUTE_STALE, MEASURED_STALE)
+    *turn.spare.get_or_init(|| known(turn, ROUTE_STALE, MEASURED_STALE))
 }
 
 /// Legacy servers that every load balancer of a route sees up.

@@ -42,6 +42,7 @@ pub fn count(turn: &mut Turn) {
     }
     let requests_per_second = mean.sum / mean.covered.as_secs_f64();
     (mean.sum, mean.covered) = (0.0, Duration::ZERO);
+    turn.spare.take();
     if turn.state.peaks.push(Peak { at, requests_per_second }, demand.peak_window) {
         turn.record();
     }
