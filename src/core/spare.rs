@@ -119,3 +119,101 @@ fn share(weight: Weight) -> f64 {
 fn points(share: f64) -> Weight {
     Weight::from_percent((share * 10_000.0).floor() / 100.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::Workload;
+
+    fn percent(percent: u16) -> Weight {
+        Weight::from_hundredths(percent * 100)
+    }
+
+    fn spare(demand: f64, legacy: f64, kubernetes: f64) -> Spare {
+        let side = |ready| Side { ready: Some(ready), load: None };
+        Spare { demand: Some(demand), peak: Some(demand), legacy: side(legacy), kubernetes: side(kubernetes) }
+    }
+
+    /// To a ten-thousandth, as text.
+    fn told(share: Option<f64>) -> String {
+        share.map_or("unknown".into(), |share| format!("{share:.4}"))
+    }
+
+    #[test]
+    fn utilisation_is_the_share_of_what_can_be_carried() {
+        let side = |ready, load| Side { ready, load }.utilisation();
+        assert_eq!(told(side(Some(200.0), Some(50.0))), "0.2500");
+        assert_eq!(told(side(Some(50.0), Some(200.0))), "4.0000");
+        assert_eq!(told(side(Some(0.0), Some(200.0))), "unknown");
+        assert_eq!(told(side(None, Some(200.0))), "unknown");
+        assert_eq!(told(side(Some(200.0), None)), "unknown");
+    }
+
+    #[test]
+    fn a_side_absorbs_what_fits_beside_its_own() {
+        let known = spare(1000.0, 600.0, 600.0);
+        let legacy = |weight| told(known.absorbed_by_legacy(percent(weight)));
+        // 570 less 500 of 500; less 800 of 200; 570 of 1,000.
+        assert_eq!(
+            (legacy(50), legacy(20), legacy(100)),
+            ("0.1400".into(), "0.0000".into(), "0.5700".into())
+        );
+        assert_eq!(legacy(0), "1.0000", "there is nothing to absorb");
+        assert_eq!(told(spare(100.0, 600.0, 0.0).absorbed_by_legacy(percent(50))), "1.0000");
+        let kubernetes = |weight| told(known.absorbed_by_kubernetes(percent(weight)));
+        assert_eq!((kubernetes(20), kubernetes(100)), ("0.4625".into(), "1.0000".into()));
+        let unknown = Spare { legacy: Side::default(), ..known };
+        assert_eq!(told(unknown.absorbed_by_legacy(percent(50))), "unknown");
+    }
+
+    #[test]
+    fn room_is_what_legacy_may_be_given_rounded_down_to_a_hundredth_of_a_point() {
+        let room = |known: Spare, weight| known.room(percent(weight)).map(Weight::hundredths);
+        assert_eq!(room(spare(1000.0, 600.0, 0.0), 50), Some(700));
+        assert_eq!(room(spare(3000.0, 2000.0, 0.0), 50), Some(1_333));
+        assert_eq!(room(spare(1000.0, 500.0, 0.0), 50), Some(0));
+        assert_eq!(room(spare(0.0, 500.0, 0.0), 50), Some(10_000), "nobody asks");
+        let known = spare(1000.0, 600.0, 0.0);
+        let measured = Spare { legacy: Side { load: Some(540.0), ..known.legacy }, ..known };
+        assert_eq!(room(measured, 50), Some(300));
+        assert_eq!(room(Spare { demand: None, peak: Some(2000.0), ..known }, 80), Some(850));
+        assert_eq!(room(Spare { demand: None, peak: None, ..known }, 80), None);
+        assert_eq!(room(Spare { legacy: Side::default(), ..known }, 80), None);
+    }
+
+    #[test]
+    fn pools_may_take_a_fifth_of_a_database_s_rate_for_five_seconds() {
+        let burst = |known: Spare, capacity, each| known.burst(capacity, each).map(Weight::hundredths);
+        assert_eq!(burst(spare(10_000.0, 0.0, 0.0), 2_600.0, 2.0), Some(1_300));
+        assert_eq!(burst(spare(10_000.0, 0.0, 0.0), 2_600.0, 0.0), None);
+        assert_eq!(burst(spare(0.0, 0.0, 0.0), 2_600.0, 2.0), None);
+        let peak = Spare { demand: None, ..spare(10_000.0, 0.0, 0.0) };
+        assert_eq!(burst(peak, 2_600.0, 2.0), Some(1_300));
+    }
+
+    #[test]
+    fn what_must_be_ready_grows_with_the_weight_and_the_promise() {
+        let takeover = |legacy, kubernetes| Takeover { legacy, kubernetes };
+        let whole = |needs: f64| format!("{needs:.0}");
+        let legacy = |weight, promise| whole(legacy_needs(percent(weight), 950.0, takeover(promise, 0.0)));
+        assert_eq!((legacy(0, 1.0), legacy(50, 1.0)), ("1000".into(), "1000".into()));
+        assert_eq!((legacy(50, 0.5), legacy(100, 0.0)), ("750".into(), "0".into()));
+        let side = |headroom| Kubernetes { workloads: Vec::<Workload>::new(), headroom };
+        let kubernetes = |weight: Weight, headroom, surge, promise| {
+            whole(kubernetes_needs(weight, 950.0, &side(headroom), surge, takeover(1.0, promise)))
+        };
+        assert_eq!(kubernetes(percent(20), 0.5, 1.0, 1.0), "380", "headroom");
+        assert_eq!(kubernetes(percent(20), 0.2, 1.5, 1.0), "285", "surge");
+        assert_eq!(kubernetes(percent(50), 0.2, 1.5, 0.5), "750", "promise");
+        assert_eq!(kubernetes(Weight::from_hundredths(4_999), 0.2, 1.5, 0.5), "712", "none below 50 %");
+    }
+
+    #[test]
+    fn there_is_one_pod_more_than_needed_and_never_more_than_allowed() {
+        assert_eq!(pods(250.0, 100.0, 50), 4);
+        assert_eq!(pods(300.0, 100.0, 50), 4);
+        assert_eq!(pods(300.0, 100.0, 3), 3);
+        assert_eq!((pods(0.0, 100.0, 50), pods(300.0, 0.0, 50)), (0, 0));
+        assert_eq!(pods(f64::MAX, 1e-9, u32::MAX), u32::MAX);
+    }
+}

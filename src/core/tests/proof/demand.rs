@@ -7,11 +7,12 @@ use crossfade_core::engine::Engine;
 use crossfade_core::guard::Level;
 use crossfade_core::load::{Flow, Load, Meter};
 use crossfade_core::peaks::{Peak, Peaks};
+use crossfade_core::reason::Reason;
 use crossfade_core::route::{Counted, Reading, Requests};
 use crossfade_core::state::State;
 use crossfade_core::time::Time;
 
-use crate::build::{Case, NOW, capacity, declared, percent, plan, rate, reading, seconds, standing_at};
+use crate::build::{Case, NOW, ago, capacity, declared, percent, plan, rate, reading, seconds, standing_at};
 
 fn counted(legacy: [u64; 2], kubernetes: [u64; 2]) -> Reading {
     let requests = |[all, failed]: [u64; 2]| Requests { all, failed };
@@ -178,4 +179,61 @@ fn a_peak_that_grows_by_a_tenth_is_stored_and_a_smaller_one_changes_nothing() {
     assert!(!push(&mut peaks, 10, 110.0), "kept, and stored with the next change");
     assert_eq!(peaks.0[0], Peak { at: NOW + Duration::from_mins(10), requests_per_second: 110.0 });
     assert!(push(&mut peaks, 15, 122.0));
+    let mut small = Peaks::default();
+    assert!(push(&mut small, 0, 10.0));
+    assert!(!push(&mut small, 5, 11.0), "a tenth is not more than a tenth");
+    assert!(!push(&mut small, 10, 11.0));
+    assert_eq!(small.0[0].at, NOW + Duration::from_mins(5), "the first of equals");
+}
+
+#[test]
+fn a_peak_as_old_as_the_window_is_forgotten() {
+    let window = Duration::from_hours(16);
+    let mut peaks = Peaks::default();
+    peaks.push(Peak { at: NOW, requests_per_second: 9.0 }, window);
+    peaks.push(Peak { at: NOW + window, requests_per_second: 1.0 }, window);
+    assert_eq!(peaks.0.len(), 1);
+}
+
+#[test]
+fn the_plan_is_asked_again_when_what_is_known_grows_old_or_lasts_long_enough() {
+    let quiet = |case: Case| {
+        case.but(|case| {
+            case.plan.stages.truncate(3);
+            case.seen.instances.clear();
+            case.seen.judgements.clear();
+        })
+    };
+    let again = |case: Case| quiet(case.soaked()).decide().again.map(|at| at.since(NOW));
+    let load = asked(100.0, 0.0, NOW);
+    assert_eq!(again(load.clone()), Some(Duration::from_millis(6_001)));
+    let failing = load.but(|case| case.seen.figures.failing_since = Some(ago(seconds(2))));
+    assert_eq!(again(failing), Some(seconds(3)));
+    let until = |hours: u64| Source::Declared {
+        requests_per_second: 9e9,
+        until: Some(NOW + Duration::from_hours(hours)),
+    };
+    let declared = |demand, legacy| standing_at(50).but(|case| case.plan.capacity = capacity(demand, legacy));
+    assert_eq!(again(declared(until(3), until(5))), Some(Duration::from_hours(3)));
+    assert_eq!(again(declared(until(5), until(3))), Some(Duration::from_hours(3)));
+    let measured = declared(until(5), Source::Measured).but(|case| {
+        case.seen.figures.measured.insert(Figure::LegacyCapacity, (ago(seconds(5)), 9e9));
+    });
+    assert_eq!(again(measured), Some(Duration::from_millis(40_001)));
+}
+
+#[test]
+fn a_promise_is_kept_by_what_is_asked_for_steadily_not_by_each_second() {
+    let held = |steadily: f64, now: f64| {
+        let case = asked(now, 0.0, NOW).but(|case| {
+            case.plan.capacity = capacity(Source::Route(0), declared(1_000.0));
+            for second in 1..=10 {
+                case.seen.figures.steady.push(ago(seconds(10 - second)), steadily, seconds(1));
+            }
+        });
+        let report = crossfade_core::report::of(&case.plan, &case.state, &case.seen, NOW);
+        report.blocked_by.iter().all(|blocker| blocker.reason != Reason::CapacityShort)
+    };
+    assert!(held(940.0, 960.0), "a second above");
+    assert!(!held(960.0, 940.0), "a second below");
 }

@@ -188,6 +188,41 @@ fn a_person_s_walk_back_and_a_route_that_is_lowered_go_as_far_as_fits_too() {
 }
 
 #[test]
+fn that_legacy_is_full_is_not_unsaid_for_less_than_a_point_of_room() {
+    let retreating = |ready: f64, said: Reason| {
+        let case = with_legacy(ready).at_level(&rate(), Level::Rollback).but(|case| {
+            let (target, since) = (percent(10), ago(minutes(2)));
+            case.state.retreat =
+                Some(crossfade_core::state::Retreat { target, since, guard: Some(rate()), arrived: false });
+            case.state.volatile.told = Some((Phase::RolledBack, Some(said)));
+        });
+        report::of(&case.plan, &case.state, &case.seen, NOW).blocked_by[0].reason
+    };
+    // 0.95 x 5,300 is 5,035: 0.35 points; 5,400: 1.3.
+    assert_eq!(retreating(5_300.0, Reason::LegacyFull), Reason::LegacyFull);
+    assert_eq!(retreating(5_400.0, Reason::LegacyFull), Reason::GuardRollback);
+    assert_eq!(retreating(5_300.0, Reason::GuardRollback), Reason::GuardRollback);
+    assert_eq!(retreating(5_280.0, Reason::GuardRollback), Reason::LegacyFull);
+}
+
+#[test]
+fn at_its_target_a_breach_leads_on_even_where_nothing_fits_yet() {
+    let breached = with_legacy(5_000.0).at_level(&rate(), Level::Rollback).breaching(&rate()).but(|case| {
+        let (target, since) = (percent(50), ago(minutes(2)));
+        case.state.retreat =
+            Some(crossfade_core::state::Retreat { target, since, guard: Some(rate()), arrived: true });
+    });
+    let decision = breached.decide();
+    let retreat = decision.state.retreat.clone().unwrap();
+    assert_eq!((retreat.target, retreat.arrived), (percent(10), false));
+    assert!(
+        decision.actions.iter().any(|action| matches!(action, crossfade_core::action::Action::Record { .. }))
+    );
+    let told = crate::build::told(&Case { state: decision.state, ..breached }.decide().actions);
+    assert!(!told.contains(&Reason::GuardRollback), "said once");
+}
+
+#[test]
 fn a_retreat_that_somebody_overtook_has_arrived_even_where_nothing_fits() {
     let full = with_legacy(1_000.0).at_level(&rate(), Level::Rollback).breaching(&rate());
     let overtaken = full.but(|case| {

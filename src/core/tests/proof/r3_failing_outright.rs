@@ -120,6 +120,15 @@ fn a_guard_s_retreat_becomes_one_to_nothing_and_is_not_counted_again() {
 }
 
 #[test]
+fn one_that_was_left_stays_left_until_it_no_longer_fails() {
+    let left = without_servers(4).decide().state;
+    assert_eq!(left.intended, Some(percent(0)));
+    let again = without_servers(4).but(|case| case.state = left).decide();
+    assert!(again.state.retreat.is_some());
+    assert!(!told(&again.actions).contains(&Reason::RolledBack));
+}
+
+#[test]
 fn when_it_no_longer_fails_the_retreat_is_over_or_a_guard_s() {
     let over = |case: Case| {
         case.but(|case| {
