@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::route::{Counted, Reading};
+use crate::route::{Counted, Reading, Requests};
 use crate::time::Time;
 
 /// Over less than this a count says little; the next reading is compared with the same one.
@@ -133,11 +133,10 @@ impl Steady {
 
 fn load(before: &Counted, now: &Counted, span: Duration) -> Option<Load> {
     let per_second = |before: u64, now: u64| Some(now.checked_sub(before)? as f64 / span.as_secs_f64());
-    let flow = |before: &crate::route::Requests, now: &crate::route::Requests| {
-        Some(Flow {
-            requests: per_second(before.all, now.all)?,
-            failed: per_second(before.failed, now.failed)?,
-        })
+    let flow = |before: &Requests, now: &Requests| {
+        let requests = per_second(before.all, now.all)?;
+        // A request that breaks off may be counted as failed twice.
+        Some(Flow { requests, failed: per_second(before.failed, now.failed)?.min(requests) })
     };
     Some(Load {
         legacy: flow(&before.legacy, &now.legacy)?,

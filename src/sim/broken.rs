@@ -39,6 +39,8 @@ pub enum Broken {
     R8,
     /// A retreat is not recorded.
     R8Retreat,
+    /// A raise does not ask what legacy promised to take over.
+    R9,
     /// Nobody says that another plan raises.
     R11,
     /// Whoever has held the lease once goes on writing.
@@ -49,7 +51,7 @@ pub enum Broken {
 
 impl Broken {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::R1,
         Self::R2,
         Self::R3,
@@ -58,6 +60,7 @@ impl Broken {
         Self::R7,
         Self::R8,
         Self::R8Retreat,
+        Self::R9,
         Self::R11,
         Self::R12,
         Self::R13,
@@ -73,6 +76,7 @@ impl Broken {
             Self::R6 => Rule::R6,
             Self::R7 => Rule::R7,
             Self::R8 | Self::R8Retreat => Rule::R8,
+            Self::R9 => Rule::R9,
             Self::R11 => Rule::R11,
             Self::R12 => Rule::R12,
             Self::R13 => Rule::R13,
@@ -90,6 +94,7 @@ impl Broken {
             Self::R7 => "R7",
             Self::R8 => "R8",
             Self::R8Retreat => "R8-retreat",
+            Self::R9 => "R9",
             Self::R11 => "R11",
             Self::R12 => "R12",
             Self::R13 => "R13",
@@ -252,6 +257,7 @@ fn shown(broken: Option<Broken>, mut plan: Plan) -> Plan {
         Some(Broken::R1) => plan.paused = false,
         Some(Broken::R3) => plan.capacity = boundless(),
         Some(Broken::R7) => plan.rollback.max_step = Weight::FULL,
+        Some(Broken::R9) => plan.capacity.takeover.legacy = 0.0,
         _ => {}
     }
     plan

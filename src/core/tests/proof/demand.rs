@@ -38,6 +38,10 @@ fn the_load_is_what_was_counted_since_the_reading_before() {
     assert_eq!(meter.load(), Some((at(2_000), load)));
     assert_eq!((load.demand(), load.failing()), (150.0, 26.0 / 150.0));
     assert!(Load::default().failing() <= 0.0);
+    let mut twice = Meter::default();
+    twice.read(&counted([0, 0], [0, 0]), at(0));
+    twice.read(&counted([100, 150], [0, 0]), at(1_000));
+    assert_eq!(twice.load().unwrap().1.legacy, flow(100.0, 100.0), "counted as failed twice");
     // A reading that follows at once (a write's) says little.
     meter.read(&counted([301, 3], [150, 50]), at(2_999));
     assert_eq!(meter.load(), Some((at(2_000), load)));
