@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::time::Time;
 
+/// A figure that the shell measures is unknown when it is older: three samples of 15 s (R5).
+pub const MEASURED_STALE: Duration = Duration::from_secs(45);
+
 /// What a plan says of capacity. What it leaves out is not asked for, and status says so.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Capacity {

@@ -232,8 +232,8 @@ impl Engine {
         let load = loads.reduce(sum).flatten();
         let figures = &mut self.seen.figures;
         figures.load = load;
-        if let (Some((at, load)), Some(before)) =
-            (load, before.filter(|before| Some(*before) != load.map(|(at, _)| at)))
+        if let (Some((at, load)), Some(before)) = (load, before)
+            && at != before
         {
             let span = at.since(before).min(ROUTE_STALE);
             figures.steady.push(at, load.demand(), span);

@@ -266,9 +266,8 @@ impl Lease {
         self.looked = now;
         self.doubt = false;
         self.wait = Time::default();
-        let version = |found: &Option<Found>| found.as_ref().map(|found| found.version.clone());
         let since = match &self.seen {
-            Some((seen, since)) if version(seen) == version(&found) => *since,
+            Some((seen, since)) if version(seen.as_ref()) == version(found.as_ref()) => *since,
             _ => now,
         };
         let made = matches!(self.seen, Some((None, _))) && self.is_mine(found.as_ref());
@@ -300,4 +299,8 @@ impl Lease {
         };
         Next::Write { record, over: over.map(|found| found.version.clone()) }
     }
+}
+
+fn version(found: Option<&Found>) -> Option<&str> {
+    found.map(|found| found.version.as_str())
 }

@@ -1,18 +1,14 @@
 //! What the engines are told of pods.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{Entry, Fleet};
 use crate::capacity::Count;
 use crate::control::counter::CountId;
-use crate::core::capacity::Figure;
+use crate::core::capacity::{Figure, MEASURED_STALE};
 use crate::core::time::Time;
-
-/// A count of pods that is older says nothing; the core takes it no longer either.
-const COUNT_STALE: Duration = Duration::from_secs(45);
 
 impl Fleet {
     /// The pods of workloads were counted. `alive` is when that was known to be so.
@@ -37,7 +33,7 @@ impl Fleet {
 
     /// The pods of a plan's workloads, in its order, where that is known now.
     pub fn pods(&self, entry: &Entry, now: Time) -> Vec<Option<Count>> {
-        let known = |id| self.counts.get(id).filter(|(alive, _)| now.since(*alive) <= COUNT_STALE);
+        let known = |id| self.counts.get(id).filter(|(alive, _)| now.since(*alive) <= MEASURED_STALE);
         entry.links.workloads.iter().map(|id| known(id).map(|(_, count)| *count)).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::capacity::{Figure, Source};
+use crate::capacity::{Figure, MEASURED_STALE, Source};
 use crate::reason::Reason;
 use crate::rules::retreat;
 use crate::spare::{self, BLIND_STEP, Side, Spare};
@@ -10,8 +10,6 @@ use crate::time::Time;
 use crate::turn::{ROUTE_STALE, SAME, Turn};
 use crate::weight::Weight;
 
-/// A figure that the shell measures is unknown when it is older: three samples of 15 s (R5).
-pub const MEASURED_STALE: Duration = Duration::from_secs(45);
 /// For a retreat what was last known counts for so long (R5).
 const REMEMBERED: Duration = Duration::from_mins(10);
 
@@ -95,6 +93,11 @@ pub fn spare(turn: &Turn) -> Spare {
     *turn.spare.get_or_init(|| known(turn, ROUTE_STALE, MEASURED_STALE))
 }
 
+/// What was last known, as far as it counts for a step back.
+fn remembered(turn: &Turn) -> Spare {
+    known(turn, REMEMBERED, REMEMBERED)
+}
+
 /// Legacy servers that every load balancer of a route sees up.
 fn servers_up(turn: &Turn, route: usize, stale: Duration) -> Option<u32> {
     let young = |at: Time| turn.now.since(at) <= stale;
@@ -155,7 +158,7 @@ pub fn fits_as_it_stands(turn: &Turn) -> Weight {
 
 fn fits_from(turn: &Turn, weight: Weight, fallen: Weight) -> Weight {
     let most = turn.plan.rollback.max_step.minus(fallen);
-    let spare = known(turn, REMEMBERED, REMEMBERED);
+    let spare = remembered(turn);
     let Some(room) = spare.room(weight) else { return most.min(BLIND_STEP.minus(fallen)) };
     let legacy = turn.plan.capacity.legacy;
     let each = legacy.and_then(|legacy| {
@@ -169,7 +172,7 @@ fn fits_from(turn: &Turn, weight: Weight, fallen: Weight) -> Weight {
 
 /// How far the weight may fall at once from a Kubernetes that fails: as far as legacy has room.
 pub fn fits_at_once(turn: &Turn) -> Weight {
-    let spare = known(turn, REMEMBERED, REMEMBERED);
+    let spare = remembered(turn);
     let fallen = || retreat::fallen(turn, turn.plan.rollback.every);
     spare.room(turn.intended()).unwrap_or_else(|| BLIND_STEP.minus(fallen()))
 }

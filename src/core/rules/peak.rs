@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::capacity::{Figure, Source};
+use crate::capacity::{Figure, MEASURED_STALE, Source};
 use crate::guard::Level;
 use crate::peaks::{MEAN, Peak};
-use crate::rules::capacity::{self, MEASURED_STALE};
+use crate::rules::capacity;
 use crate::turn::{ROUTE_STALE, Turn};
 
 /// The share of failed requests from which on demand is not what users want.

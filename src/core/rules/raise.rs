@@ -71,21 +71,19 @@ fn begin(turn: &mut Turn) {
         }
         enter(turn, next);
     }
-    let Some(stage) = present(turn) else { return };
-    let (goal, ramp) = (stage.weight, stage.ramp);
-    let from = turn.intended();
-    if from >= goal || obstacles::all(turn).next().is_some() {
+    let Some(to) = turn.state.stage.and_then(|stage| step_to(turn, stage)) else { return };
+    if obstacles::all(turn).next().is_some() {
         return;
     }
-    if let Some(ramp) = ramp
+    if let Some(ramp) = present(turn).and_then(|stage| stage.ramp)
         && !turn.is_due(turn.state.last_step, ramp.every)
     {
         return;
     }
-    let to = ramp.map_or(goal, |ramp| from.plus(ramp.step).min(goal));
     if capacity::against_raising(turn, to).is_some() {
         return;
     }
+    let from = turn.intended();
     turn.state.raise = Some(Raise { from, to, at: turn.now });
     turn.record();
 }

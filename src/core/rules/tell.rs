@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::capacity::Source;
+use crate::capacity::{MEASURED_STALE, Source};
 use crate::reason::Reason;
 use crate::reporting::{self, Cause};
-use crate::rules::capacity::MEASURED_STALE;
 use crate::rules::outright;
 use crate::turn::{ROUTE_STALE, Turn};
 

@@ -1,7 +1,7 @@
 //! A person's wish to go back: the command `rollback`, or a lowered `targetStage`.
 //!
-//! Walks as a retreat does, as far as legacy can carry it (R3), without its cooldown. `paused` and `hold` stop the latter, not the
-//! former.
+//! Walks as a retreat does, as far as legacy can carry it (R3), without its cooldown. `paused` and
+//! `hold` stop the latter, not the former.
 
 use crate::reason::Reason;
 use crate::rules::capacity;
