@@ -15,7 +15,7 @@ use crate::scenario::Hands;
 use crate::service::Service;
 
 /// A side that is predicted above this share of its capacity is full (DESIGN, R3).
-const FULL: f64 = 0.95;
+pub const FULL: f64 = 0.95;
 /// How old may be what is known of routes that answer: a reading, the one before it, and the same again.
 const AGE: Duration = Duration::from_secs(8);
 /// How long what was last known counts (DESIGN, R5).
@@ -86,11 +86,6 @@ impl Figures {
     pub fn has_room(&self, weight: Weight) -> bool {
         let load = self.load.max((1.0 - share(weight)) * self.demand[1]);
         load + OFF * self.demand[1] < FULL * self.legacy[0]
-    }
-
-    /// Whether legacy is full at `weight`, by the unkindest of what was known.
-    pub fn is_full(&self, weight: Weight) -> bool {
-        (1.0 - share(weight)) * self.demand[0] > FULL * self.legacy[1] * (1.0 + OFF)
     }
 }
 

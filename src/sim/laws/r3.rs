@@ -161,7 +161,7 @@ pub fn says_that_it_is_full(truth: &Truth, world: &World, found: &mut Found<'_>)
                 continue;
             };
             let intended = state.intended.unwrap_or_default();
-            if !walks || clock.since(last) < SAYS || !figures.is_full(intended) || intended <= SAME {
+            if !walks || clock.since(last) < SAYS || figures.may_fit(intended) || intended <= SAME {
                 continue;
             }
             let report = mind.engine.report(clock);

@@ -1,10 +1,8 @@
 //! R9, R1: capacity before traffic. Nothing is raised that legacy could not take back.
 
 use super::Case;
-use super::known;
+use super::known::{self, FULL};
 
-/// A side that is predicted above this share of its capacity is full (DESIGN, section 5).
-const FULL: f64 = 0.95;
 /// What counters may be off by.
 const OFF: f64 = 1.02;
 
