@@ -8,6 +8,7 @@ mod alone;
 mod api_server;
 mod crashes;
 mod ground;
+mod mail;
 mod main_job;
 mod place;
 mod replicas;

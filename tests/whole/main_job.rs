@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::mail::{status, until};
 use crate::place::{blocked_by, condition, moves, soaks_in};
 use crate::stage::pool::Behaviour;
 use crate::stage::world::{Settings, World};
@@ -43,29 +44,6 @@ spec:
   demand: {route: edge}
   rollback: {to: Previous, maxStep: 20, every: 1s}
 "#;
-
-/// The status of the plan.
-async fn status(world: &World) -> Result<Value> {
-    let plan = world.plans()?.get("mail").await?;
-    Ok(plan.data.get("status").cloned().unwrap_or_default())
-}
-
-/// Waits until the status is so.
-async fn until(world: &World, what: &str, within: u64, is: impl Fn(&Value) -> bool) -> Result<Value> {
-    let begin = Instant::now();
-    loop {
-        let status = status(world).await?;
-        if is(&status) {
-            println!("{what}: after {:?}", begin.elapsed());
-            return Ok(status);
-        }
-        if begin.elapsed() > Duration::from_secs(within) {
-            let log = world.operators.first().context("an operator")?.log()?;
-            bail!("not {what} within {within} s: {status:#}\n{log}");
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-}
 
 /// Waits until the share that the clients see is that of the weight.
 async fn until_share(world: &World, weight: f64) -> Result<()> {

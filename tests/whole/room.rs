@@ -1,12 +1,13 @@
 //! A surge on the Kubernetes side while legacy can carry 80 % of all requests: what becomes of them if
 //! nothing is done, if all of them go back at once, and if as many go back as fit.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::mail::{status, until};
 use crate::place::{blocked_by, condition};
 use crate::stage::mariadb;
 use crate::stage::pool::Behaviour;
@@ -61,26 +62,6 @@ struct Failed {
     weight: f64,
 }
 
-async fn status(world: &World) -> Result<Value> {
-    let plan = world.plans()?.get_opt("mail").await?;
-    Ok(plan.and_then(|plan| plan.data.get("status").cloned()).unwrap_or_default())
-}
-
-async fn until(world: &World, what: &str, is: impl Fn(&Value) -> bool) -> Result<Value> {
-    let begin = Instant::now();
-    loop {
-        let status = status(world).await?;
-        if is(&status) {
-            return Ok(status);
-        }
-        if begin.elapsed() > Duration::from_secs(30) {
-            let log = world.operators.first().context("an operator")?.log()?;
-            bail!("not {what}: {status:#}\n{log}");
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
 /// Both sides at 50 %, by hand: a plan adopts what it finds.
 async fn half_and_half(world: &World) {
     for server in 1..=4 {
@@ -108,7 +89,7 @@ async fn guarded(world: &World, per_server: f64, step: u32) -> Result<(Failed, V
     world.apply_plan(&world.fill(&plan)).await?;
     let calm =
         |status: &Value| condition(status, "CapacityReserved")[0] == "True" && status["phase"] == "Soaking";
-    until(world, "soaking with its capacity reserved", calm).await?;
+    until(world, "soaking with its capacity reserved", 30, calm).await?;
     let failed = surge(world).await?;
     let status = status(world).await?;
     world.cluster.kubectl(["delete", "--wait", "-n", "mail", "migrationplan/mail"]).await?;
