@@ -19,7 +19,7 @@ use crate::capacity::Target;
 use crate::core::check::check;
 use crate::core::defaults::{self, FAILURES_TO_PAUSE, FAILURES_TO_ROLL_BACK};
 use crate::core::guard::{Condition, Guard, Signal, Test};
-use crate::core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
+use crate::core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage, When};
 use crate::core::weight::Weight;
 use crate::route::haproxy::Address;
 
@@ -134,6 +134,7 @@ fn convert(spec: MigrationPlanSpec) -> (Parsed, Vec<Problem>) {
                 RollbackGoal::Previous => RollbackTo::Previous,
                 RollbackGoal::Zero => RollbackTo::Zero,
             },
+            when: When::Always,
             max_step: reader.weight("spec.rollback.maxStep", spec.rollback.max_step),
             every: reader.duration("spec.rollback.every", &spec.rollback.every),
         },
@@ -225,6 +226,7 @@ impl Reader {
             every,
             guards,
             connection_rate_capacity: database.connection_rate_capacity,
+            by_side: false,
         }
     }
 

@@ -100,6 +100,7 @@ impl Row {
         let returning = u64::from(self.returning);
         Observation {
             reading: Reading::Sample(Sample {
+                by_side: None,
                 at: self.at,
                 connection_rate: self.connection_rate(),
                 of_max: unpack(self.of_max),

@@ -348,6 +348,7 @@ impl Counting {
             failed: aborted,
             connected,
             maximum: if maximum { most } else { 0 },
+            by_side: None,
         };
         let mut observation = self.meter.observe(&Answer::Counters(counters), at);
         if let Reading::Sample(sample) = &mut observation.reading

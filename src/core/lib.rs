@@ -27,6 +27,7 @@ mod rules;
 pub mod seen;
 pub mod series;
 pub mod share;
+pub mod side;
 mod slope;
 pub mod spare;
 pub mod state;

@@ -22,6 +22,7 @@
 
 use std::time::Duration;
 
+use crate::side::BySide;
 use crate::time::Time;
 
 #[cfg(test)]
@@ -65,6 +66,8 @@ pub struct Counters {
     pub connected: u64,
     /// Connections that may be held.
     pub maximum: u64,
+    /// Connects by each side's users since the start, if the database tells them apart.
+    pub by_side: Option<BySide<u64>>,
 }
 
 /// What one answer says, compared with the one before.
@@ -82,6 +85,8 @@ pub struct Sample {
     pub failed_rate: Option<f64>,
     /// The database is full or nearly: a low rate proves nothing (R6).
     pub saturated: bool,
+    /// Connects per second by each side's users since the sample before; those refused are not in it.
+    pub by_side: Option<BySide<f64>>,
 }
 
 /// What one answer means.
@@ -233,6 +238,12 @@ fn sample(now: &Counters, before: &Counters, span: Duration, at: Time) -> Sample
         let per_second = |count: u64| count as f64 / span.as_secs_f64();
         sample.connection_rate = attempts.map(per_second);
         sample.failed_rate = failed.map(per_second);
+        sample.by_side = now.by_side.zip(before.by_side).and_then(|(now, before)| {
+            let rate = |now: u64, before: u64| now.checked_sub(before).map(per_second);
+            let (legacy, kubernetes) =
+                rate(now.legacy, before.legacy).zip(rate(now.kubernetes, before.kubernetes))?;
+            Some(BySide { legacy, kubernetes })
+        });
         sample.failed_percent =
             failed.zip(attempts).map(|(failed, attempts)| match share(failed, attempts) {
                 Some(percent) => percent,

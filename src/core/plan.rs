@@ -73,6 +73,8 @@ pub struct Database {
     pub guards: Vec<Guard>,
     /// Connects that it is proven to answer, per second, if known.
     pub connection_rate_capacity: Option<f64>,
+    /// Whether each side connects as users of its own, so that the sides are told apart (R4).
+    pub by_side: bool,
 }
 
 /// How a retreat goes.
@@ -84,6 +86,18 @@ pub struct Rollback {
     pub max_step: Weight,
     /// The time from one step to the next.
     pub every: Duration,
+    /// Whose surge a retreat answers.
+    pub when: When,
+}
+
+/// Whose surge a guard's retreat answers (R4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum When {
+    /// Only Kubernetes'. What both sides cause is not cured by moving traffic.
+    #[default]
+    Attributed,
+    /// Whoever's.
+    Always,
 }
 
 /// Where a retreat goes.

@@ -140,7 +140,7 @@ impl Fnv {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Rollback, RollbackTo, Stage};
+    use crate::plan::{Rollback, RollbackTo, Stage, When};
     use crate::weight::Weight;
     use std::time::Duration;
 
@@ -162,6 +162,7 @@ mod tests {
                 to: RollbackTo::Previous,
                 max_step: Weight::FULL,
                 every: Duration::from_secs(5),
+                when: When::Always,
             },
             capacity: Capacity::default(),
         }

@@ -207,6 +207,7 @@ impl Database {
             failed: whole(self.counted[2]),
             connected: whole(self.connected.round()),
             maximum: u64::from(self.maximum),
+            by_side: None,
         })
     }
 

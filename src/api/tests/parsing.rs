@@ -8,7 +8,7 @@ use crate::api::parse::parse;
 use crate::api::{crd, schema};
 use crate::core::defaults;
 use crate::core::guard::{Condition, Guard, Signal, Test};
-use crate::core::plan::{Ramp, Rollback, RollbackTo, Stage};
+use crate::core::plan::{Ramp, Rollback, RollbackTo, Stage, When};
 use crate::core::weight::Weight;
 
 /// What is wrong, as "field: reason; remedy".
@@ -55,7 +55,7 @@ fn a_right_spec_becomes_the_cores_plan() {
     );
     let every = Duration::from_secs(5);
     let max_step = Weight::from_hundredths(2500);
-    assert_eq!(plan.rollback, Rollback { to: RollbackTo::Previous, max_step, every });
+    assert_eq!(plan.rollback, Rollback { to: RollbackTo::Previous, max_step, every, when: When::Always });
     assert_eq!(parsed.secrets(), BTreeSet::from(["accounts-db-ca", "accounts-db-monitor", "edge-haproxy"]));
     assert_eq!(parsed.mysql("accounts").unwrap().port, 3306);
     assert_eq!(parsed.haproxy("edge").unwrap().backend, "mail");

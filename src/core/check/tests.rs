@@ -5,7 +5,7 @@ use super::check;
 use crate::capacity::Capacity;
 use crate::defaults;
 use crate::guard::{Condition, Guard, Signal, Test};
-use crate::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
+use crate::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage, When};
 use crate::weight::Weight;
 
 mod capacity;
@@ -28,11 +28,13 @@ fn plan() -> Plan {
             every,
             guards: defaults::guards(),
             connection_rate_capacity: None,
+            by_side: false,
         }],
         rollback: Rollback {
             to: RollbackTo::Previous,
             max_step: Weight::FULL,
             every: Duration::from_secs(5),
+            when: When::Always,
         },
         capacity: Capacity::default(),
     }

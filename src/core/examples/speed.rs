@@ -75,6 +75,7 @@ fn sampled(guards: Vec<Guard>, every: Duration) -> Duration {
 
 fn observe(engine: &mut Engine, now: Time, rate: f64) {
     let sample = Sample {
+        by_side: None,
         at: now,
         connection_rate: Some(rate),
         of_max: Some(rate / 5.0),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Answer, Counters, Meter, Observation, RETURNING, Reading, Sample};
+use crate::side::BySide;
 use crate::time::Time;
 
 const fn at(millis: u64) -> Time {
@@ -18,6 +19,7 @@ fn base() -> Counters {
         failed: 50,
         connected: 40,
         maximum: 400,
+        by_side: None,
     }
 }
 
@@ -76,8 +78,20 @@ fn rates_count_refused_attempts_and_the_time_that_passed() {
             failed_percent: Some(25.0),
             failed_rate: Some(12.5),
             saturated: true,
+            by_side: None,
         }
     );
+}
+
+#[test]
+fn each_side_s_connects_have_a_rate_unless_one_of_their_counters_was_reset() {
+    let side = |legacy, kubernetes| counters(|c| c.by_side = Some(BySide { legacy, kubernetes }));
+    let by_side = |before, now| sample(last(&[(0, before), (2_000, now)])).by_side;
+    let rates = Some(BySide { legacy: 40.0, kubernetes: 7.0 });
+    assert_eq!(by_side(side(100, 50), side(180, 64)), rates);
+    assert_eq!(by_side(side(100, 50), side(180, 4)), None);
+    assert_eq!(by_side(side(100, 50), side(0, 64)), None);
+    assert_eq!((by_side(counters(|_| {}), side(1, 1)), by_side(side(1, 1), counters(|_| {}))), (None, None));
 }
 
 #[test]
@@ -97,6 +111,7 @@ fn a_collapsed_counter_of_a_full_server_still_gives_the_true_rate() {
             failed_percent: Some(100.0),
             failed_rate: Some(100.0),
             saturated: true,
+            by_side: None,
         }
     );
 }
@@ -289,7 +304,16 @@ fn any_answer() -> impl Strategy<Value = Answer> {
     let small = || prop_oneof![0..50_u64, any::<u64>()];
     let counters = (0..3_u64, small(), small(), small(), small(), small(), small()).prop_map(
         |(identity, uptime, attempts, refused, failed, connected, maximum)| {
-            Answer::Counters(Counters { identity, uptime, attempts, refused, failed, connected, maximum })
+            Answer::Counters(Counters {
+                identity,
+                uptime,
+                attempts,
+                refused,
+                failed,
+                connected,
+                maximum,
+                by_side: None,
+            })
         },
     );
     prop_oneof![6 => counters, 1 => Just(Answer::Full), 1 => Just(Answer::Late), 1 => Just(down())]

@@ -235,6 +235,7 @@ async fn read(conn: &mut Conn, way: &Way, identity: u64) -> Result<Counters, Fai
         failed: number("Aborted_connects")?,
         connected: number("Threads_connected")?,
         maximum: number("max_connections")?,
+        by_side: None,
     })
 }
 

@@ -10,7 +10,7 @@ use proptest::sample::select;
 use crate::core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
 use crate::core::defaults;
 use crate::core::guard::{Condition, Guard, Signal, Test};
-use crate::core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
+use crate::core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage, When};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 use crate::scenario::{load, read, render};
@@ -97,11 +97,13 @@ fn plan() -> impl Strategy<Value = Plan> {
                 every: Duration::from_secs(1),
                 guards,
                 connection_rate_capacity: paused.then_some(2600.5),
+                by_side: false,
             }],
             rollback: Rollback {
                 to: if zero { RollbackTo::Zero } else { RollbackTo::Previous },
                 max_step: Weight::from_hundredths(2550),
                 every: Duration::from_secs(every),
+                when: When::Always,
             },
             capacity: capacity(every, zero),
         },

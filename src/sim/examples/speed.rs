@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossfade_core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
 use crossfade_core::defaults;
-use crossfade_core::plan::{Database, Plan, Rollback, RollbackTo, Route, Stage};
+use crossfade_core::plan::{Database, Plan, Rollback, RollbackTo, Route, Stage, When};
 use crossfade_core::weight::Weight;
 use crossfade_sim::recording::Recording;
 use crossfade_sim::scenario::{DatabaseSetup, DemandSetup, MONDAY, Scenario, ServiceSetup, SideSetup};
@@ -30,11 +30,13 @@ fn main() {
             every: Duration::from_secs(1),
             guards: defaults::guards(),
             connection_rate_capacity: Some(2600.0),
+            by_side: false,
         }],
         rollback: Rollback {
             to: RollbackTo::Previous,
             max_step: Weight::from_hundredths(2500),
             every: Duration::from_secs(5),
+            when: When::Always,
         },
         capacity: Capacity {
             demand: Some(Demand {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossfade_core::capacity::Capacity;
 use crossfade_core::defaults;
 use crossfade_core::guard::{Condition, Guard, Signal, Test};
-use crossfade_core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
+use crossfade_core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage, When};
 use crossfade_core::weight::Weight;
 use fastrand::Rng;
 
@@ -38,6 +38,7 @@ pub fn plan(random: &mut Rng, databases: usize, step: Duration, calm: bool) -> (
         every: Duration::from_millis(*pick(random, &[200, 500, 1000, 1000, 1000, 2000])).max(step),
         guards: Vec::new(),
         connection_rate_capacity: None,
+        by_side: false,
     });
     let plan = Plan {
         paused: false,
@@ -50,6 +51,7 @@ pub fn plan(random: &mut Rng, databases: usize, step: Duration, calm: bool) -> (
             to: if one_in(random, 4) { RollbackTo::Zero } else { RollbackTo::Previous },
             max_step: percent(*pick(random, &[5, 10, 25, 25, 50])),
             every: Duration::from_secs(*pick(random, &[1, 2, 5, 5, 8])),
+            when: When::Always,
         },
         capacity: Capacity::default(),
     };

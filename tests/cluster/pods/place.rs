@@ -14,7 +14,7 @@ use crossfade::control::teller::Teller;
 use crossfade::control::workloads::WorkloadWire;
 use crossfade::core::capacity::{Capacity, Demand, Kubernetes, Source, Takeover, Workload};
 use crossfade::core::lease::Standing;
-use crossfade::core::plan::{Plan, Ramp, Rollback, RollbackTo, Route, Stage};
+use crossfade::core::plan::{Plan, Ramp, Rollback, RollbackTo, Route, Stage, When};
 use crossfade::core::report::Report;
 use crossfade::core::route::Reading;
 use crossfade::core::state::State;
@@ -272,7 +272,12 @@ fn plan(warm_up: Duration) -> Plan {
         }],
         routes: vec![Route { name: "edge".into(), instances: vec!["a".into()] }],
         databases: Vec::new(),
-        rollback: Rollback { to: RollbackTo::Zero, max_step: Weight::FULL, every: Duration::from_secs(5) },
+        rollback: Rollback {
+            to: RollbackTo::Zero,
+            max_step: Weight::FULL,
+            every: Duration::from_secs(5),
+            when: When::Always,
+        },
         capacity: Capacity {
             demand: Some(Demand {
                 from: Source::Declared { requests_per_second: 100.0, until: None },

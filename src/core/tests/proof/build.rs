@@ -6,7 +6,7 @@ use crossfade_core::action::Action;
 use crossfade_core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
 use crossfade_core::decide::{Decision, decide};
 use crossfade_core::guard::{Condition, Guard, Judgement, Level, Signal, Test, Tripped, Unknown};
-use crossfade_core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage};
+use crossfade_core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage, When};
 use crossfade_core::reason::Reason;
 use crossfade_core::route::{Order, Outcome, Purpose, Reading};
 use crossfade_core::seen::{Authority, Seen};
@@ -77,8 +77,14 @@ pub fn plan() -> Plan {
             every: seconds(1),
             guards: vec![rate_guard(), max_guard()],
             connection_rate_capacity: None,
+            by_side: false,
         }],
-        rollback: Rollback { to: RollbackTo::Previous, max_step: percent(25), every: seconds(5) },
+        rollback: Rollback {
+            to: RollbackTo::Previous,
+            max_step: percent(25),
+            every: seconds(5),
+            when: When::Always,
+        },
         capacity: capacity(declared(1_000.0), declared(2_000.0)),
     }
 }

@@ -132,6 +132,7 @@ impl Both {
             every,
             guards: dice.guards(slopes),
             connection_rate_capacity: None,
+            by_side: false,
         };
         Self {
             core: Watch::new(&database, NOW),
@@ -216,6 +217,7 @@ impl Both {
         let value = (level + noise * (2.0 * self.dice.part() - 1.0)).max(0.0);
         let often = |dice: &mut Dice| dice.below(50) > 0;
         let sample = Sample {
+            by_side: None,
             at: self.now,
             connection_rate: often(&mut self.dice).then_some(value),
             of_max: often(&mut self.dice).then_some(value.min(100.0)),

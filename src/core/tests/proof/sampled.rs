@@ -28,6 +28,7 @@ pub fn sampled(guard: Guard, every: Duration) -> Sampled {
         every,
         guards: vec![guard.clone()],
         connection_rate_capacity: None,
+        by_side: false,
     };
     Sampled { watch: Watch::new(&database, NOW), guard, now: NOW, tripped: Tripped::default() }
 }
