@@ -9,6 +9,7 @@ use crate::decide::decide_in_place;
 use crate::guard::{Level, Tripped};
 use crate::load::{self, Load};
 use crate::meter::Observation;
+use crate::periods::Periods;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::report::{self, Report};
@@ -105,6 +106,7 @@ impl Engine {
         let moved = place.is_some_and(|place| weight_of(plan, place) != weight_of(&self.plan, index));
         if place.is_none() || moved {
             self.state.soaked = std::time::Duration::ZERO;
+            self.state.periods = Periods::default();
         }
         // Whatever was told is told anew, and so stored.
         self.state.volatile.told = None;

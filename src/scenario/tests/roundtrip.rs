@@ -78,6 +78,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                     every: Duration::from_secs(every),
                 }),
                 soak: Duration::from_mins(soak),
+                peaks: 0,
                 approval,
             })
             .collect::<Vec<_>>()
