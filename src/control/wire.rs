@@ -220,6 +220,7 @@ impl DatabaseWire {
             tls: self.tls.clone(),
             timeout: ask_within(every),
             patience: mysql::PATIENCE,
+            again: mysql::AGAIN,
         };
         Source::new(config).map_err(|error| error.to_string())
     }
