@@ -6,7 +6,8 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, commands, converge, drift, join, last_holder, levels, peak, raise, retreat, soak, tell, walk_back,
+    adopt, commands, converge, drift, expiry, join, last_holder, levels, peak, raise, retreat, soak, tell,
+    walk_back,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -66,6 +67,7 @@ fn ask_every_rule(turn: &mut Turn) {
     join::step(turn);
     if seen.authority == Authority::Holder {
         advance(turn);
+        expiry::warn(turn);
     }
     converge::write(turn);
     tell::changes(turn);
