@@ -3,6 +3,8 @@
 //!
 //! Holds no rule of its own. Pure: every call is told the time.
 
+mod tallies;
+
 use crate::action::Action;
 use crate::capacity::{Figure, Source};
 use crate::decide::decide_in_place;
@@ -95,6 +97,7 @@ impl Engine {
             .map(|key| (key, crate::guard::Judgement::default()))
             .collect();
         self.keep_stage(&plan);
+        self.keep_tallies(&plan);
         self.plan = plan;
         self.levels = self.read_levels();
     }
@@ -178,6 +181,7 @@ impl Engine {
 
     /// What a database said.
     pub fn observe(&mut self, database: &str, observation: &Observation, now: Time) {
+        self.tally(database, observation, now);
         if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
             watch.observe(observation, now);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::capacity::Figure;
+use crate::connects::Tally;
 use crate::guard::Judgement;
 use crate::load::{Load, Steady};
 use crate::reason::Reason;
@@ -72,4 +73,6 @@ pub struct Seen {
     pub judgements: Vec<(GuardKey, Judgement)>,
     /// What is measured of capacity and demand.
     pub figures: Figures,
+    /// The connects to each database, in the plan's order.
+    pub tallies: Vec<Tally>,
 }

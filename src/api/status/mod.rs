@@ -2,8 +2,10 @@
 //! field, so that one that cannot be read costs no other.
 #![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
+mod connects;
 mod parts;
 
+pub use connects::{BySideStatus, ConnectsStatus, PredictedStatus};
 pub use parts::*;
 
 use std::collections::BTreeMap;
