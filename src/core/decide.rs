@@ -7,6 +7,7 @@ use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
     adopt, commands, converge, drift, join, last_holder, levels, peak, raise, retreat, soak, tell, walk_back,
+    whose,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -45,6 +46,7 @@ pub(crate) fn decide_in_place(
     peak::count(&mut turn);
     adopt::settle(&mut turn);
     last_holder::notice_falls(&mut turn);
+    whose::judge(&mut turn);
     retreat::brake(&mut turn);
     if seen.authority == Authority::Holder {
         commands::answer(&mut turn);
