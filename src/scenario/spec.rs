@@ -8,7 +8,7 @@ use crate::api::{duration, number, wall};
 use crate::core::capacity::{Capacity, Source};
 use crate::core::defaults;
 use crate::core::guard::{Condition, Guard, Signal, Test};
-use crate::core::plan::{Database, Plan, RollbackTo, Stage};
+use crate::core::plan::{Database, Plan, RollbackTo, Stage, When};
 use crate::core::time::Time;
 use crate::sim::scenario::MONDAY;
 
@@ -26,6 +26,7 @@ pub fn write(plan: &Plan) -> (Value, Vec<String>) {
             "to": match plan.rollback.to { RollbackTo::Previous => "Previous", RollbackTo::Zero => "Zero" },
             "maxStep": plan.rollback.max_step.percent(),
             "every": duration::format(plan.rollback.every),
+            "when": match plan.rollback.when { When::Attributed => "Attributed", When::Always => "Always" },
         },
     });
     capacity(plan, &mut spec, &mut lost);
@@ -120,6 +121,10 @@ fn database(database: &Database, lost: &mut Vec<String>) -> Value {
         json!({"name": database.name, "every": duration::format(database.every), "guards": guards});
     if let Some(capacity) = database.connection_rate_capacity {
         written["connectionRateCapacity"] = capacity.into();
+    }
+    if database.by_side {
+        // The names stand for nothing: a simulated database counts by side.
+        written["users"] = json!({"legacy": ["app_legacy"], "kubernetes": ["app_kube"]});
     }
     written
 }

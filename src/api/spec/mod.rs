@@ -8,7 +8,7 @@ mod prometheus;
 mod route;
 
 pub use capacity::{DemandSpec, LegacyCapacitySpec, LegacySpec, Measured, TakeoverSpec};
-pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, RollbackRise, SignalName};
+pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, SignalName, UsersSpec};
 pub use kubernetes::{KubernetesSpec, TargetSpec, WorkloadSpec};
 pub use prometheus::PrometheusSpec;
 pub use route::{HaproxySpec, HaproxyTls, RouteSpec};
@@ -233,11 +233,22 @@ pub struct RollbackSpec {
     #[serde(default = "step_every")]
     #[schemars(schema_with = "shape::duration")]
     pub every: String,
+
+    /// Whose surge a retreat answers, where `spec.databases[].users` tells. `Attributed`: Kubernetes'
+    /// own; a surge of both sides or of legacy's is held, and one of unknown origin gets one step,
+    /// then those that are seen to help. `Always`: whoever's. Default: Attributed.
+    #[serde(default)]
+    pub when: RollbackWhen,
 }
 
 impl Default for RollbackSpec {
     fn default() -> Self {
-        Self { to: RollbackGoal::default(), max_step: max_step(), every: step_every() }
+        Self {
+            to: RollbackGoal::default(),
+            max_step: max_step(),
+            every: step_every(),
+            when: RollbackWhen::default(),
+        }
     }
 }
 
@@ -257,4 +268,14 @@ pub enum RollbackGoal {
     Previous,
     /// All the way to legacy.
     Zero,
+}
+
+/// Whose surge a retreat answers.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RollbackWhen {
+    /// Kubernetes' own.
+    #[default]
+    Attributed,
+    /// Whoever's.
+    Always,
 }

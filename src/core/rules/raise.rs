@@ -62,9 +62,9 @@ pub fn settle_doubt(turn: &mut Turn) {
 
 fn begin(turn: &mut Turn) {
     if let Some(next) = next_stage(turn) {
-        if obstacles::all(turn).next().is_some()
-            || next > turn.plan.furthest()
+        if next > turn.plan.furthest()
             || !commands::is_approved(turn, next)
+            || obstacles::all(turn).next().is_some()
             || step_to(turn, next).is_some_and(|to| capacity::against_raising(turn, to).is_some())
         {
             return;
