@@ -116,11 +116,9 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
             }
         }
         Obstacle::Retreating => Reason::GuardRollback,
-        Obstacle::Surge(place) => match turn.surge(*place).map(|surge| surge.whose) {
-            Some(Whose::Legacy) => Reason::SurgeLegacy,
-            Some(Whose::Judging) => Reason::JudgingSurge,
-            _ => Reason::SurgeCommon,
-        },
+        Obstacle::Surge(place) => {
+            whose::reason(turn.surge(*place).map_or(Whose::Common, |surge| surge.whose))
+        }
         Obstacle::Cooldown(_) => Reason::Cooldown,
         Obstacle::TargetLowered => Reason::TargetStageLowered,
         Obstacle::RouteFailing(_) => Reason::RouteFailing,

@@ -12,6 +12,9 @@ use crate::time::Time;
 pub struct Look {
     /// What each side's connects cost, where the sides are told apart.
     pub sides: Option<BySide<Cost>>,
+    /// What is normal for them, in connects per second that all of the traffic would bring by either: known
+    /// whether or not there is fresh data.
+    pub normal: Option<BySide<f64>>,
     /// Connects per second. Looked at only while a guard of the database is tripped.
     pub rate: Option<Mean>,
     /// Failed connects per second. Looked at only while a guard of the database is tripped.

@@ -168,10 +168,12 @@ impl Watch {
     pub fn look(&mut self, tripped: bool, now: Time) -> Look {
         let fresh = self.newest.filter(|newest| now.since(*newest) <= self.stale_after());
         let counts = self.down.is_none() && self.returning.is_none_or(|until| until <= now);
-        let Some(newest) = fresh.filter(|_| counts) else { return Look::default() };
+        let normal = self.sides.as_ref().and_then(|sides| sides.normal());
+        let Some(newest) = fresh.filter(|_| counts) else { return Look { normal, ..Look::default() } };
         let span = sides::MEAN.max(self.every * 2);
         Look {
             sides: self.sides.as_ref().and_then(|sides| sides.costs()),
+            normal,
             rate: self.mean(Signal::ConnectionRate, tripped, span),
             failures: self.mean(Signal::FailedConnections, tripped, span),
             saturated: self.saturated.is_some_and(|at| newest.since(at) < span),

@@ -120,7 +120,7 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             let target = state.retreat.as_ref().map(|retreat| retreat.target).unwrap_or_default();
             waits(&format!("a retreat towards {target} % is under way"), None)
         }
-        Obstacle::Surge(place) => surge_words(turn, *place, says),
+        Obstacle::Surge(place) => surge_words(turn, *place),
         Obstacle::Cooldown(until) => {
             let count = state.retreats.len();
             waits(&format!("cooling down after retreat {count} of the last 24 h"), Some(*until))
@@ -169,11 +169,10 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
     }
 }
 
-fn surge_words(turn: &Turn, place: usize, says: Says) -> Blocker {
-    let (Some(database), Some(surge)) = (turn.plan.databases.get(place), turn.surge(place)) else {
-        return says(String::new(), None, None, Who::Nobody);
-    };
-    let name = &database.name;
+/// Whose surge it is, by which figures, and what helps.
+pub fn surge_words(turn: &Turn, place: usize) -> Blocker {
+    let surge = turn.surge(place);
+    let name = turn.plan.databases.get(place).map_or("", |database| database.name.as_str());
     let look = turn.seen.looks.get(place).copied().unwrap_or_default();
     let sides = look.sides.and_then(|sides| sides.legacy.times().zip(sides.kubernetes.times()));
     let times = sides.map_or_else(
@@ -181,52 +180,45 @@ fn surge_words(turn: &Turn, place: usize, says: Says) -> Blocker {
         |(legacy, kubernetes)| format!("legacy {legacy:.1} times, Kubernetes {kubernetes:.1} times"),
     );
     let helps = "shed what is optional, give the database room, and find what changed";
-    let (message, until) = match (surge.whose, surge.trial) {
-        (Whose::Judging, Some(trial)) => (
-            format!(
-                "one step back was taken; if the surge of database {name} is Kubernetes' alone, {} fall by \
-                 {:.0}/s from {:.0}/s",
-                compared(trial.signal),
-                trial.predicted,
-                trial.before
-            ),
-            Some(trial.at + whose::JUDGED_IN),
+    let whose = surge.map_or(Whose::Common, |surge| surge.whose);
+    let trial = surge.and_then(|surge| surge.trial);
+    let message = match (whose, trial) {
+        (Whose::Judging, Some(trial)) => format!(
+            "one step back was taken; if the surge of database {name} is Kubernetes' alone, {} fall by {:.0}/s \
+             from {:.0}/s",
+            compared(trial.signal),
+            trial.predicted,
+            trial.before
         ),
-        (Whose::Legacy, _) => (
-            format!(
-                "the surge of database {name} is legacy's, in connections of what is usual: {times}; moving \
-                 traffic there would make it worse, so nothing moves: {helps} on legacy"
-            ),
-            None,
+        (Whose::Legacy, _) => format!(
+            "the surge of database {name} is legacy's, in connects of what is usual: {times}; moving traffic \
+             there would make it worse, so nothing moves: {helps} on legacy"
         ),
-        (_, Some(trial)) if sides.is_none() => (
-            format!(
-                "the surge of database {name} is both sides': one step back was to take {:.0}/s off the {} of \
-                 {:.0}/s, and took less than {:.0}/s; moving traffic does not help, so nothing moves: {helps}",
-                trial.predicted,
-                compared(trial.signal),
-                trial.before,
-                trial.enough
-            ),
-            None,
+        (_, Some(trial)) if sides.is_none() => format!(
+            "the surge of database {name} is both sides': one step back was to take {:.0}/s off the {} of \
+             {:.0}/s, and took less than {:.0}/s; moving traffic does not help, so nothing moves: {helps}",
+            trial.predicted,
+            compared(trial.signal),
+            trial.before,
+            trial.enough
         ),
-        (_, None) if sides.is_none() && look.saturated => (
-            format!(
-                "database {name} is full, so that nothing tells whose surge it is, and nothing moves: {helps}; \
-                 kubectl crossfade rollback walks back all the same"
-            ),
-            None,
+        (_, None) if look.saturated && sides.is_none() => format!(
+            "database {name} is full, so that nothing tells whose surge it is, and nothing moves: {helps}; \
+             kubectl crossfade rollback walks back all the same"
         ),
-        _ => (
-            format!(
-                "the surge of database {name} is both sides', in connections of what is usual: {times}; moving \
-                 traffic does not help, so nothing moves: {helps} on both"
-            ),
-            None,
+        _ => format!(
+            "the surge of database {name} is both sides', in connects of what is usual: {times}; moving \
+             traffic does not help, so nothing moves: {helps} on both"
         ),
     };
-    let who = if until.is_some() { Who::Nobody } else { Who::Person };
-    says(message, Some(surge.since), until, who)
+    let until = trial.filter(|_| whose == Whose::Judging).map(|trial| trial.at + whose::JUDGED_IN);
+    Blocker {
+        reason: whose::reason(whose),
+        message,
+        since: surge.map(|surge| surge.since),
+        until,
+        who: if until.is_some() { Who::Nobody } else { Who::Person },
+    }
 }
 
 fn compared(signal: Signal) -> &'static str {

@@ -97,6 +97,11 @@ impl Database {
         self.last
     }
 
+    /// The part of what was tried in the last step that was let in, 0 to 1.
+    pub fn let_in(&self) -> f64 {
+        self.let_in.min(1.0)
+    }
+
     /// Connections held.
     pub fn connected(&self) -> f64 {
         self.connected

@@ -7,7 +7,6 @@ use crossfade_core::guard::Signal;
 use crossfade_core::lease::Standing;
 use crossfade_core::route::Purpose;
 use crossfade_core::seen::Authority;
-use crossfade_core::side::BySide;
 use crossfade_core::time::Time;
 
 use crate::api::{ApiServer, Normals, Object, TIMEOUT};
@@ -235,11 +234,13 @@ impl Mind {
     fn baselines(&self) -> Normals {
         let seen = self.engine.seen();
         let rates = seen.judgements.iter().filter(|(key, _)| key.signal == Signal::ConnectionRate);
-        let sides = self.engine.plan().databases.iter().zip(&seen.looks).filter_map(|(database, look)| {
-            let sides = look.sides?;
-            let (legacy, kubernetes) = sides.legacy.normal.zip(sides.kubernetes.normal)?;
-            Some((database.name.clone(), BySide { legacy, kubernetes }))
-        });
+        let sides = self
+            .engine
+            .plan()
+            .databases
+            .iter()
+            .zip(&seen.looks)
+            .filter_map(|(database, look)| Some((database.name.clone(), look.normal?)));
         Normals {
             rates: rates.filter_map(|(key, judgement)| Some((key.clone(), judgement.baseline?))).collect(),
             sides: sides.collect(),

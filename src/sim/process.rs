@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossfade_core::action::Action;
 use crossfade_core::lease::{Answer, Lease, Next, Standing, Times};
 use crossfade_core::meter::Meter;
+use crossfade_core::plan;
 use crossfade_core::seen::Authority;
 use crossfade_core::share::{Neighbour, raising_elsewhere};
 use crossfade_core::state::State;

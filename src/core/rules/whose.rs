@@ -15,6 +15,7 @@ use crate::surge::{Look, Mean, Surge, Trial, Whose};
 use crate::time::Time;
 use crate::turn::Turn;
 use crate::weight::Weight;
+use crate::wording;
 
 /// A breach so soon after our own raise is the raise's, if nothing tells the sides apart.
 const OURS: Duration = Duration::from_mins(1);
@@ -76,6 +77,16 @@ pub fn holds(turn: &Turn) -> bool {
     surge.is_some_and(|surge| surge.whose.is_held())
 }
 
+/// The reason by which status names what keeps a plan from moving.
+pub const fn reason(whose: Whose) -> Reason {
+    match whose {
+        Whose::Kubernetes | Whose::Unmeasured => Reason::GuardRollback,
+        Whose::Judging => Reason::JudgingSurge,
+        Whose::Common => Reason::SurgeCommon,
+        Whose::Legacy => Reason::SurgeLegacy,
+    }
+}
+
 /// A step of a retreat was taken: where it is not known whose surge it is, its effect will tell.
 pub fn tried(turn: &mut Turn, from: Weight, to: Weight) {
     if turn.plan.rollback.when == When::Always || to >= from {
@@ -130,11 +141,7 @@ fn settle(turn: &mut Turn, place: usize, whose: Whose, trial: Option<Trial>) {
     if before.is_some_and(|before| before.whose == whose) {
         return;
     }
-    let normal = || {
-        let sides = turn.seen.looks.get(place)?.sides?;
-        let (legacy, kubernetes) = sides.legacy.normal.zip(sides.kubernetes.normal)?;
-        Some(BySide { legacy, kubernetes })
-    };
+    let normal = || turn.seen.looks.get(place)?.normal;
     let surge = Surge {
         whose,
         since: turn.now,
@@ -143,6 +150,11 @@ fn settle(turn: &mut Turn, place: usize, whose: Whose, trial: Option<Trial>) {
     };
     turn.state.surges.insert(database.name.clone(), surge);
     turn.record();
+    // A retreat that is held from now on changes the phase, which is told.
+    if whose.is_held() && turn.state.retreat.is_none() {
+        let blocker = wording::surge_words(turn, place);
+        turn.tell(blocker.reason, blocker.message);
+    }
 }
 
 /// Whose surge the breach of `key` is; `None` where only a step can tell.
