@@ -65,6 +65,8 @@ reasons! {
     SurgeCommon,
     /// A surge of connections is legacy's: moving traffic there would make it worse.
     SurgeLegacy,
+    /// A surge of connections is of users of neither side: moving traffic would not help.
+    SurgeElsewhere,
     /// One step back was taken; whether it helps tells whose surge it is.
     JudgingSurge,
     /// All guards are clear.

@@ -303,6 +303,7 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
                 | Reason::GuardRollback
                 | Reason::SurgeCommon
                 | Reason::SurgeLegacy
+                | Reason::SurgeElsewhere
                 | Reason::JudgingSurge
                 | Reason::DataUnknown
                 | Reason::DatabaseDown

@@ -47,12 +47,14 @@ pub enum Whose {
     Common,
     /// Legacy's: moving more traffic there would make it worse.
     Legacy,
+    /// Neither side's: others connect to the same database.
+    Neither,
 }
 
 impl Whose {
     /// Every one.
-    pub const ALL: [Self; 5] =
-        [Self::Kubernetes, Self::Unmeasured, Self::Judging, Self::Common, Self::Legacy];
+    pub const ALL: [Self; 6] =
+        [Self::Kubernetes, Self::Unmeasured, Self::Judging, Self::Common, Self::Legacy, Self::Neither];
 
     /// The name as status spells it.
     pub const fn name(self) -> &'static str {
@@ -62,6 +64,7 @@ impl Whose {
             Self::Judging => "Judging",
             Self::Common => "Common",
             Self::Legacy => "Legacy",
+            Self::Neither => "Neither",
         }
     }
 
@@ -72,7 +75,7 @@ impl Whose {
 
     /// Whether it is known that a retreat would not help.
     pub const fn is_held(self) -> bool {
-        matches!(self, Self::Common | Self::Legacy)
+        matches!(self, Self::Common | Self::Legacy | Self::Neither)
     }
 }
 

@@ -194,6 +194,11 @@ pub fn surge_words(turn: &Turn, place: usize) -> Blocker {
             "the surge of database {name} is legacy's, in connects of what is usual: {times}; moving traffic \
              there would make it worse, so nothing moves: {helps} on legacy"
         ),
+        (Whose::Neither, _) => format!(
+            "the surge of database {name} is of users of neither side, in connects of what is usual: {times}; \
+             moving traffic does not help, so nothing moves: find who else connects, or name all users of both \
+             sides in spec.databases[].users"
+        ),
         (_, Some(trial)) if sides.is_none() => format!(
             "the surge of database {name} is both sides': one step back was to take {:.0}/s off the {} of \
              {:.0}/s, and took less than {:.0}/s; moving traffic does not help, so nothing moves: {helps}",

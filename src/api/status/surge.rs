@@ -11,8 +11,8 @@ pub struct SurgeStatus {
     #[schemars(length(max = 63))]
     pub database: String,
     /// Kubernetes: it is walked back. Unmeasured: nothing that the sides could be told apart by has risen, and
-    /// it is walked back. Judging: one step back was taken, and its effect is looked for. Common, Legacy: it is
-    /// held.
+    /// it is walked back. Judging: one step back was taken, and its effect is looked for. Common, Legacy, Neither:
+    /// it is held.
     #[schemars(length(max = 16))]
     pub whose: String,
     /// Since when.

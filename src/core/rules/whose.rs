@@ -84,6 +84,7 @@ pub const fn reason(whose: Whose) -> Reason {
         Whose::Judging => Reason::JudgingSurge,
         Whose::Common => Reason::SurgeCommon,
         Whose::Legacy => Reason::SurgeLegacy,
+        Whose::Neither => Reason::SurgeElsewhere,
     }
 }
 
@@ -225,10 +226,12 @@ fn by_trial(turn: &mut Turn, look: &Look, trial: &Trial) -> Whose {
 
 /// Before anything was tried.
 fn at_first(turn: &Turn, look: &Look, signal: Signal, since: Time) -> Option<Whose> {
-    if last_raise(turn).is_some_and(|at| at <= since && since.since(at) <= OURS) {
+    let told = look.sides.is_some_and(|sides| sides.legacy.normal.and(sides.kubernetes.normal).is_some());
+    if !told && last_raise(turn).is_some_and(|at| at <= since && since.since(at) <= OURS) {
         return Some(Whose::Kubernetes);
     }
     match above(look, signal) {
+        Some((Signal::ConnectionRate, _)) if told && !look.saturated => Some(Whose::Neither),
         Some(_) => None,
         None if look.saturated => Some(Whose::Common),
         None => Some(Whose::Unmeasured),

@@ -12,7 +12,6 @@ const FILES: &[&str] = &[
     "api-down",
     "blind",
     "cold-receiver",
-    "common-surge-today",
     "counter-collapse",
     "counter-reset",
     "crash-anywhere",
@@ -36,7 +35,6 @@ const FILES: &[&str] = &[
     "proton-2025-unattributed",
     "rollback-without-room",
     "shared-database",
-    "shared-database-today",
 ];
 
 fn folder() -> PathBuf {

@@ -148,7 +148,8 @@ pub fn says_that_it_is_full(truth: &Truth, world: &World, found: &mut Found<'_>)
             else {
                 continue;
             };
-            let Some(mind) = process.minds.get(index).filter(|_| charge.is_some()) else { continue };
+            let knows = |mind: &&crate::mind::Mind| charge.is_some() && mind.asked == object.asked;
+            let Some(mind) = process.minds.get(index).filter(knows) else { continue };
             let state = mind.engine.state();
             let last = state.last_step.unwrap_or_default();
             let clock = process.clock(now);

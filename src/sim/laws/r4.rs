@@ -75,8 +75,6 @@ pub fn may_hold_for_long(
     let process = world.processes.get(replica);
     let Some(mind) = process.and_then(|process| process.minds.get(service)) else { return false };
     let clock = process.map(|process| process.clock(world.now)).unwrap_or_default();
-    let says =
-        |reason: Reason| matches!(reason, Reason::SurgeCommon | Reason::SurgeLegacy | Reason::JudgingSurge);
     let blocked = mind.engine.report(clock).blocked_by;
     let only = known.sided.kubernetes.lasts(Time::default(), world.now);
     let told = Sided::is_told(plan) && only.is_some_and(|lasts| lasts > bound + KNOWN);
@@ -85,5 +83,8 @@ pub fn may_hold_for_long(
 
 /// Whether a plan that is blocked by this is held for whose surge it is.
 pub fn holds(reason: Reason) -> bool {
-    matches!(reason, Reason::SurgeCommon | Reason::SurgeLegacy | Reason::JudgingSurge)
+    matches!(
+        reason,
+        Reason::SurgeCommon | Reason::SurgeLegacy | Reason::SurgeElsewhere | Reason::JudgingSurge
+    )
 }
