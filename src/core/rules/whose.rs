@@ -50,10 +50,11 @@ pub fn judge(turn: &mut Turn) {
     }
     let plan = turn.plan;
     for (place, database) in plan.databases.iter().enumerate() {
-        if let Some((key, since)) = breach(turn, database)
-            && let Some(whose) = answer(turn, place, &key, since)
-        {
-            settle(turn, place, whose, None);
+        let Some((key, since)) = breach(turn, database) else { continue };
+        match answer(turn, place, &key, since) {
+            Some(whose) => settle(turn, place, whose, None),
+            // Its trial was not kept: another step tells.
+            None => drop(turn.state.surges.remove(&database.name)),
         }
     }
 }
