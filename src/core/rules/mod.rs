@@ -18,3 +18,4 @@ pub mod retreat;
 pub mod soak;
 pub mod tell;
 pub mod walk_back;
+pub mod whose;
