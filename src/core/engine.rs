@@ -3,6 +3,8 @@
 //!
 //! Holds no rule of its own. Pure: every call is told the time.
 
+mod tallies;
+
 use crate::action::Action;
 use crate::capacity::{Figure, Source};
 use crate::decide::decide_in_place;
@@ -99,6 +101,7 @@ impl Engine {
             .collect();
         self.seen.looks = vec![Look::default(); plan.databases.len()];
         self.keep_stage(&plan);
+        self.keep_tallies(&plan);
         self.plan = plan;
         self.levels = self.read_levels();
     }
@@ -183,6 +186,7 @@ impl Engine {
 
     /// What the database at `place` in the plan said.
     pub fn observe_at(&mut self, place: usize, observation: &Observation, now: Time) {
+        self.tally(place, observation, now);
         let shares = self.seen.shares(now);
         if let Some((_, watch)) = self.watches.get_mut(place) {
             watch.see_shares(shares);

@@ -103,6 +103,10 @@ reasons! {
     AnotherPlanRaising,
     /// A side has less capacity than the weight asks for, or nothing is known of it.
     CapacityShort,
+    /// The next step is predicted to bring more connects than a database should get.
+    ConnectionsPredicted,
+    /// A raise brought more or fewer connects than were predicted.
+    PredictionWrong,
     /// Legacy can take nothing more: the retreat waits for capacity.
     LegacyFull,
     /// Kubernetes fails over half of its requests, or none of its servers is up.

@@ -2,9 +2,10 @@
 
 use crate::guard::{Level, Unknown};
 use crate::reason::Reason;
-use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
+use crate::report::{Blocker, CapacityReport, Condition, DatabaseReport, GuardReport, Phase, Report};
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
+use crate::rules::predict::{self, Excess};
 use crate::rules::{commands, expiry, peaks, raise, soak, walk_back, whose};
 use crate::surge::Whose;
 use crate::time::Time;
@@ -31,6 +32,8 @@ pub enum Cause {
     TargetReached,
     /// The next step would ask for more capacity than there is.
     Short(Shortage),
+    /// The next step is predicted to bring too many connects.
+    Excess(Excess),
 }
 
 impl Cause {
@@ -45,6 +48,7 @@ impl Cause {
             Self::Approval(_) => Reason::AwaitingApproval,
             Self::TargetReached => Reason::TargetStageReached,
             Self::Short(_) => Reason::CapacityShort,
+            Self::Excess(_) => Reason::ConnectionsPredicted,
         }
     }
 }
@@ -72,7 +76,8 @@ impl Cause {
             | Self::Recording
             | Self::Approval(_)
             | Self::TargetReached
-            | Self::Short(_) => None,
+            | Self::Short(_)
+            | Self::Excess(_) => None,
         }
     }
 }
@@ -169,7 +174,8 @@ fn unseen(turn: &Turn, soaks: bool) -> Option<Cause> {
 /// What the first step towards a stage is short of.
 fn short(turn: &Turn, stage: usize) -> Option<Cause> {
     let to = raise::step_to(turn, stage)?;
-    capacity::against_raising(turn, to).map(Cause::Short)
+    let short = capacity::against_raising(turn, to).map(Cause::Short);
+    short.or_else(|| predict::against_raising(turn, to).map(Cause::Excess))
 }
 
 /// Whether every stage is done.
@@ -259,7 +265,18 @@ pub fn report(turn: &Turn) -> Report {
         approval_token: commands::expected(turn),
         token_needed: commands::token_needed(turn),
         capacity: figures(turn),
+        databases: databases(turn),
     }
+}
+
+fn databases(turn: &Turn) -> Vec<DatabaseReport> {
+    let tallies = turn.seen.tallies.iter().enumerate();
+    tallies
+        .map(|(place, tally)| DatabaseReport {
+            connects: tally.known(turn.now).rate,
+            predicted: predict::prediction(turn, place),
+        })
+        .collect()
 }
 
 fn figures(turn: &Turn) -> CapacityReport {

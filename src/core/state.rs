@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::guard::{Level, Signal, Tripped};
 use crate::peaks::Peaks;
 use crate::periods::Periods;
+use crate::prediction::Foreseen;
 use crate::reason::Reason;
 use crate::report::Phase;
 use crate::route::Reading;
@@ -116,6 +117,8 @@ pub struct Volatile {
     pub warned: Option<Time>,
     /// The mean of demand that is being made.
     pub mean: Mean,
+    /// What the last raise was predicted by, until it is compared with what came.
+    pub foreseen: Option<Foreseen>,
 }
 
 /// A mean of demand that is being made.
@@ -176,7 +179,7 @@ pub struct ByHand {
 /// What stops a plan until a person says `resume`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Halt {
-    /// Why: [`Reason::Drift`] or [`Reason::LoweredByHand`].
+    /// Why: [`Reason::Drift`], [`Reason::LoweredByHand`] or [`Reason::PredictionWrong`].
     pub reason: Reason,
     /// What was found, in words.
     pub message: String,

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, btree_set, vec};
@@ -171,6 +172,7 @@ fn status(plan: &Plan, state: &State, offset: i64) -> Value {
             report: &report,
             seen: &[],
             pods: &[],
+            lacks: &BTreeMap::new(),
         }),
         acceptance: &acceptance,
         generation: 3,

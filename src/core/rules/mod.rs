@@ -13,6 +13,7 @@ pub mod obstacles;
 pub mod outright;
 pub mod peak;
 pub mod peaks;
+pub mod predict;
 pub mod raise;
 pub mod retreat;
 pub mod soak;
