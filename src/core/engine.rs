@@ -179,9 +179,16 @@ impl Engine {
 
     /// What a database said.
     pub fn observe(&mut self, database: &str, observation: &Observation, now: Time) {
-        self.tally(database, observation, now);
+        if let Some(place) = self.watches.iter().position(|(name, _)| name == database) {
+            self.observe_at(place, observation, now);
+        }
+    }
+
+    /// What the database at `place` in the plan said.
+    pub fn observe_at(&mut self, place: usize, observation: &Observation, now: Time) {
+        self.tally(place, observation, now);
         let shares = self.seen.shares(now);
-        if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
+        if let Some((_, watch)) = self.watches.get_mut(place) {
             watch.see_shares(shares);
             watch.observe(observation, now);
         }

@@ -22,7 +22,7 @@ impl Engine {
     }
 
     /// Takes in what a database said. One that is full, or has just come back, tells nothing of costs.
-    pub(super) fn tally(&mut self, database: &str, observation: &Observation, now: Time) {
+    pub(super) fn tally(&mut self, database: usize, observation: &Observation, now: Time) {
         let Reading::Sample(sample) = &observation.reading else { return };
         let counts = observation.returning_until.is_none() && !sample.saturated;
         let Some((all, connects)) = sample.connection_rate.zip(sample.by_side).filter(|_| counts) else {
@@ -31,8 +31,8 @@ impl Engine {
         let load = self.seen.figures.load.filter(|(at, _)| now.since(*at) <= ROUTE_STALE);
         let requests = load
             .map(|(_, load)| BySide { legacy: load.legacy.requests, kubernetes: load.kubernetes.requests });
-        let databases = self.plan.databases.iter().zip(&mut self.seen.tallies);
-        for (plan, tally) in databases.filter(|(plan, _)| plan.by_side && plan.name == database) {
+        let of_it = self.plan.databases.get(database).zip(self.seen.tallies.get_mut(database));
+        if let Some((plan, tally)) = of_it.filter(|(plan, _)| plan.by_side) {
             Tally::push(tally, sample.at, plan.every, all, connects, requests);
         }
     }
