@@ -61,7 +61,7 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
             let (own, now) = (stage.map(|stage| stage.weight).unwrap_or_default(), turn.intended());
             waits(
                 format!(
-                    "Kubernetes is short of its headroom: {now} % until both sides have it at the stage's {own} %"
+                    "Kubernetes is short of its headroom: {now} % until both sides have it at the stage's {own} %, at the peak too"
                 ),
                 None,
             )

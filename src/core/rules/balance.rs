@@ -9,12 +9,14 @@ use crate::capacity::{Capacity, Kubernetes, Legacy, Source};
 use crate::plan::Stage;
 use crate::reason::Reason;
 use crate::rules::{capacity, obstacles, retreat, soak};
-use crate::turn::{SAME, Turn};
+use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
 /// It comes back when both sides would have room there with this part of what they may be asked for: else
 /// it would leave again with the next noise.
 const BACK: f64 = 0.95;
+/// A smaller move than this is not worth one: there is headroom left.
+const WORTH: Weight = Weight::from_hundredths(100);
 
 /// What is known now of both sides, with so much more demand than there is; `None` if that is not all.
 fn band(turn: &Turn, times: f64) -> Option<Band> {
@@ -52,7 +54,7 @@ pub fn step(turn: &mut Turn) -> bool {
         return false;
     }
     let now = turn.intended();
-    if Some(now) != turn.weight_of(index) {
+    if Some(now) != turn.weight_of(index) || !is_as_set(turn) {
         return false;
     }
     let Some(to) = wanted(turn, stage, now) else { return false };
@@ -72,6 +74,15 @@ pub fn step(turn: &mut Turn) -> bool {
     to > now
 }
 
+/// Whether every instance has the share that was set. Where servers have gone the load balancer gives the
+/// pool less by itself.
+fn is_as_set(turn: &Turn) -> bool {
+    (0..turn.seen.instances.len()).all(|instance| {
+        let both = turn.reading(instance).zip(turn.ours(instance));
+        both.is_some_and(|(reading, ours)| same(reading.weight, ours.weight))
+    })
+}
+
 /// Where the weight should stand in the stage, if not here.
 fn wanted(turn: &Turn, stage: &Stage, now: Weight) -> Option<Weight> {
     let own = stage.weight;
@@ -84,7 +95,7 @@ fn wanted(turn: &Turn, stage: &Stage, now: Weight) -> Option<Weight> {
     let back = || band(turn, 1.0 / BACK).is_some_and(|band| band.holds(own)).then_some(own);
     let to = asked.or_else(back)?.clamp(own.minus(balance.max_shift), own.plus(balance.max_shift));
     // Back is worth a small step too.
-    (to.distance(now) > SAME || (to == own && to != now)).then_some(to)
+    (to.distance(now) >= WORTH || (to == own && to != now)).then_some(to)
 }
 
 /// A rise is a raise as any other, recorded first.
