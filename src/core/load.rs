@@ -21,6 +21,13 @@ pub struct Flow {
     pub failed: f64,
 }
 
+impl Flow {
+    /// The share that failed, 0 to 1; 0 where nothing to speak of did.
+    pub fn failing(&self) -> f64 {
+        if self.failed >= FEW { (self.failed / self.requests).min(1.0) } else { 0.0 }
+    }
+}
+
 /// What the sides are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Load {

@@ -14,6 +14,7 @@ pub mod peak;
 pub mod raise;
 pub mod retreat;
 pub mod soak;
+pub mod strain;
 pub mod tell;
 pub mod walk_back;
 pub mod whose;
