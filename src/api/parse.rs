@@ -207,6 +207,7 @@ impl Reader {
                 .as_ref()
                 .map(|soak| self.duration(&format!("{field}.soak.for"), &soak.lasting))
                 .unwrap_or_default(),
+            peaks: stage.soak.as_ref().map_or(0, |soak| soak.peaks),
             approval: stage.approval == Approval::Required,
         }
     }

@@ -251,6 +251,13 @@ laws! {
         "how much room Kubernetes has is known only with how much is asked for, and demand is missing",
         "name the route whose load balancers count the requests, as in demand: {route: edge}"
     );
+    /// Peaks are seen only where demand is watched.
+    PEAKS_NEED_DEMAND = core(
+        "(has(self.demand) && !has(self.demand.requestsPerSecond)) \
+         || self.stages.all(s, !has(s.soak) || !has(s.soak.peaks) || s.soak.peaks == 0)",
+        "a peak (soak.peaks) is seen only where demand is watched",
+        "name the route whose load balancers count the requests, as in demand: {route: edge}, or a query, or leave peaks out"
+    );
     /// Bounds of a warm-up.
     WARM_UP = core(
         "duration(self) <= duration('1h')",

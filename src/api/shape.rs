@@ -95,6 +95,11 @@ pub fn headroom(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "number", "minimum": 0, "maximum": 90})
 }
 
+/// How many peaks a stage must see.
+pub fn peaks(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "minimum": 0, "maximum": 31})
+}
+
 /// How many pods something may have.
 pub fn replicas(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "minimum": 1, "maximum": 10_000})

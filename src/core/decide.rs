@@ -6,8 +6,8 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, commands, converge, drift, join, last_holder, levels, peak, raise, retreat, soak, tell, walk_back,
-    whose,
+    adopt, commands, converge, drift, expiry, join, last_holder, levels, peak, predict, raise, retreat, soak,
+    tell, walk_back, whose,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -64,10 +64,12 @@ fn ask_every_rule(turn: &mut Turn) {
         walk_back::step(turn);
         raise::settle_doubt(turn);
         drift::follow_servers(turn);
+        predict::check(turn);
     }
     join::step(turn);
     if seen.authority == Authority::Holder {
         advance(turn);
+        expiry::warn(turn);
     }
     converge::write(turn);
     tell::changes(turn);

@@ -3,12 +3,15 @@
 //!
 //! Holds no rule of its own. Pure: every call is told the time.
 
+mod tallies;
+
 use crate::action::Action;
 use crate::capacity::{Figure, Source};
 use crate::decide::decide_in_place;
 use crate::guard::{Level, Tripped};
 use crate::load::{self, Load};
 use crate::meter::Observation;
+use crate::periods::Periods;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::report::{self, Report};
@@ -98,6 +101,7 @@ impl Engine {
             .collect();
         self.seen.looks = vec![Look::default(); plan.databases.len()];
         self.keep_stage(&plan);
+        self.keep_tallies(&plan);
         self.plan = plan;
         self.levels = self.read_levels();
     }
@@ -113,6 +117,7 @@ impl Engine {
         let moved = place.is_some_and(|place| weight_of(plan, place) != weight_of(&self.plan, index));
         if place.is_none() || moved {
             self.state.soaked = std::time::Duration::ZERO;
+            self.state.periods = Periods::default();
         }
         // Whatever was told is told anew, and so stored.
         self.state.volatile.told = None;
@@ -174,8 +179,16 @@ impl Engine {
 
     /// What a database said.
     pub fn observe(&mut self, database: &str, observation: &Observation, now: Time) {
+        if let Some(place) = self.watches.iter().position(|(name, _)| name == database) {
+            self.observe_at(place, observation, now);
+        }
+    }
+
+    /// What the database at `place` in the plan said.
+    pub fn observe_at(&mut self, place: usize, observation: &Observation, now: Time) {
+        self.tally(place, observation, now);
         let shares = self.seen.shares(now);
-        if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
+        if let Some((_, watch)) = self.watches.get_mut(place) {
             watch.see_shares(shares);
             watch.observe(observation, now);
         }

@@ -41,9 +41,11 @@ reasons! {
     Joining,
     /// The stage holds its weight until its soak is done.
     Soaking,
+    /// The stage has soaked, and waits for the peaks that it must see.
+    AwaitingPeak,
     /// A stage was entered.
     StageEntered,
-    /// A stage's soak is done.
+    /// A stage has soaked, and seen its peaks.
     StageProven,
     /// The next stage needs a person's approval.
     AwaitingApproval,
@@ -101,12 +103,18 @@ reasons! {
     AnotherPlanRaising,
     /// A side has less capacity than the weight asks for, or nothing is known of it.
     CapacityShort,
+    /// The next step is predicted to bring more connects than a database should get.
+    ConnectionsPredicted,
+    /// A raise brought more or fewer connects than were predicted.
+    PredictionWrong,
     /// Legacy can take nothing more: the retreat waits for capacity.
     LegacyFull,
     /// Kubernetes fails over half of its requests, or none of its servers is up.
     KubernetesFailing,
     /// Both sides keep the capacity that was asked for.
     CapacityReserved,
+    /// What was written down of a side's capacity soon counts no more.
+    CapacityExpiring,
     /// The plan does not say what the sides can carry: nothing is reserved.
     CapacityNotConfigured,
     /// The next step of the ramp is not due yet.

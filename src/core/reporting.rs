@@ -2,10 +2,11 @@
 
 use crate::guard::{Level, Unknown};
 use crate::reason::Reason;
-use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
+use crate::report::{Blocker, CapacityReport, Condition, DatabaseReport, GuardReport, Phase, Report};
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
-use crate::rules::{commands, raise, soak, walk_back, whose};
+use crate::rules::predict::{self, Excess};
+use crate::rules::{commands, expiry, peaks, raise, soak, walk_back, whose};
 use crate::surge::Whose;
 use crate::time::Time;
 use crate::turn::Turn;
@@ -23,12 +24,16 @@ pub enum Cause {
     Ramp(Time),
     /// The stage soaks; its end, while the clock runs.
     Soak(Option<Time>),
+    /// The stage has not seen its peaks; when the next can have been seen, while the clock runs.
+    Peaks(Option<Time>),
     /// This stage needs a person's approval.
     Approval(usize),
     /// The next stage is beyond `targetStage`.
     TargetReached,
     /// The next step would ask for more capacity than there is.
     Short(Shortage),
+    /// The next step is predicted to bring too many connects.
+    Excess(Excess),
 }
 
 impl Cause {
@@ -39,9 +44,11 @@ impl Cause {
             Self::Recording => Reason::Recording,
             Self::Ramp(_) => Reason::RampWaiting,
             Self::Soak(_) => Reason::Soaking,
+            Self::Peaks(_) => Reason::AwaitingPeak,
             Self::Approval(_) => Reason::AwaitingApproval,
             Self::TargetReached => Reason::TargetStageReached,
             Self::Short(_) => Reason::CapacityShort,
+            Self::Excess(_) => Reason::ConnectionsPredicted,
         }
     }
 }
@@ -51,7 +58,7 @@ impl Cause {
     pub fn until(&self, turn: &Turn) -> Option<Time> {
         match self {
             Self::Obstacle(Obstacle::Cooldown(until), _) | Self::Ramp(until) => Some(*until),
-            Self::Soak(until) => *until,
+            Self::Soak(until) | Self::Peaks(until) => *until,
             Self::Obstacle(Obstacle::Surge(place), _) => {
                 let trial = turn.surge(*place).filter(|surge| surge.whose == Whose::Judging)?.trial?;
                 Some(trial.at + whose::JUDGED_IN)
@@ -69,7 +76,8 @@ impl Cause {
             | Self::Recording
             | Self::Approval(_)
             | Self::TargetReached
-            | Self::Short(_) => None,
+            | Self::Short(_)
+            | Self::Excess(_) => None,
         }
     }
 }
@@ -88,6 +96,7 @@ pub fn causes(turn: &Turn) -> Vec<Cause> {
     let stops = |cause: &Cause| matches!(cause, Cause::Obstacle(obstacle, _) if soak::stops(obstacle));
     let soaks = soak::is_at_weight(turn) && !causes.iter().any(stops);
     causes.extend(wait(turn, soaks));
+    causes.extend(unseen(turn, soaks));
     causes
 }
 
@@ -155,17 +164,18 @@ fn wait(turn: &Turn, soaks: bool) -> Option<Cause> {
     (turn.state.soaked < stage.soak).then(|| Cause::Soak(soaks.then_some(ends)))
 }
 
+/// The peaks that the stage has not seen yet.
+fn unseen(turn: &Turn, soaks: bool) -> Option<Cause> {
+    let stage = turn.plan.stages.get(turn.state.stage?).filter(|_| soak::is_at_weight(turn))?;
+    let missing = turn.state.periods.seen() < stage.peaks;
+    missing.then(|| Cause::Peaks(peaks::next(turn).filter(|_| soaks)))
+}
+
 /// What the first step towards a stage is short of.
 fn short(turn: &Turn, stage: usize) -> Option<Cause> {
     let to = raise::step_to(turn, stage)?;
-    capacity::against_raising(turn, to).map(Cause::Short)
-}
-
-/// When the present soak ends, while its clock runs.
-pub fn soak_ends(turn: &Turn) -> Option<Time> {
-    let stage = turn.plan.stages.get(turn.state.stage?)?;
-    (turn.state.soaked < stage.soak && soak::runs(turn))
-        .then(|| turn.now + stage.soak.saturating_sub(turn.state.soaked))
+    let short = capacity::against_raising(turn, to).map(Cause::Short);
+    short.or_else(|| predict::against_raising(turn, to).map(Cause::Excess))
 }
 
 /// Whether every stage is done.
@@ -174,7 +184,7 @@ fn completed(turn: &Turn) -> bool {
     turn.state.stage == Some(turn.plan.stages.len() - 1)
         && turn.state.intended.is_some_and(|weight| weight >= stage.weight)
         && turn.state.raise.is_none()
-        && turn.state.soaked >= stage.soak
+        && soak::is_done(turn.state, stage)
 }
 
 /// Where the plan stands, in one word.
@@ -220,7 +230,10 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
         Phase::Completed
     } else if causes.iter().any(|cause| matches!(cause, Cause::Approval(_))) {
         Phase::AwaitingApproval
-    } else if causes.iter().any(|cause| matches!(cause, Cause::Soak(_) | Cause::TargetReached)) {
+    } else if causes
+        .iter()
+        .any(|cause| matches!(cause, Cause::Soak(_) | Cause::Peaks(_) | Cause::TargetReached))
+    {
         Phase::Soaking
     } else {
         Phase::Shifting
@@ -248,11 +261,22 @@ pub fn report(turn: &Turn) -> Report {
         conditions: conditions(turn, phase, &blocked_by),
         blocked_by,
         guards: guards.collect(),
-        soak_ends: soak_ends(turn),
+        soak_ends: soak::ends(turn),
         approval_token: commands::expected(turn),
         token_needed: commands::token_needed(turn),
         capacity: figures(turn),
+        databases: databases(turn),
     }
+}
+
+fn databases(turn: &Turn) -> Vec<DatabaseReport> {
+    let tallies = turn.seen.tallies.iter().enumerate();
+    tallies
+        .map(|(place, tally)| DatabaseReport {
+            connects: tally.known(turn.now).rate,
+            predicted: predict::prediction(turn, place),
+        })
+        .collect()
 }
 
 fn figures(turn: &Turn) -> CapacityReport {
@@ -282,6 +306,7 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
             Reason::Held
                 | Reason::PausedBySpec
                 | Reason::Soaking
+                | Reason::AwaitingPeak
                 | Reason::RampWaiting
                 | Reason::AwaitingApproval
                 | Reason::TargetStageReached
@@ -334,7 +359,9 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
         unless("GuardsClear", tripped, Reason::GuardsClear, "every guard is clear"),
         unless("RoutesInSync", routes, Reason::InSync, "every route stands at the plan's weight"),
         if configured {
-            unless("CapacityReserved", short, Reason::CapacityReserved, "both sides keep what was asked for")
+            let kept = "both sides keep what was asked for";
+            let kept = expiry::words(turn).map_or(kept.into(), |until| format!("{kept}; {until}"));
+            unless("CapacityReserved", short, Reason::CapacityReserved, &kept)
         } else {
             let message = "spec.legacy says nothing of capacity: a retreat goes in small steps, and nothing is kept free";
             condition("CapacityReserved", false, Reason::CapacityNotConfigured, message)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::capacity::Figure;
+use crate::connects::Tally;
 use crate::guard::Judgement;
 use crate::load::{Load, Steady};
 use crate::reason::Reason;
@@ -79,6 +80,8 @@ pub struct Seen {
     pub looks: Vec<Look>,
     /// What is measured of capacity and demand.
     pub figures: Figures,
+    /// The connects to each database, in the plan's order.
+    pub tallies: Vec<Tally>,
 }
 
 impl Seen {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::guard::{Level, Signal, Tripped};
 use crate::peaks::Peaks;
+use crate::periods::Periods;
+use crate::prediction::Foreseen;
 use crate::reason::Reason;
 use crate::report::Phase;
 use crate::route::Reading;
@@ -30,6 +32,8 @@ pub struct State {
     pub stage_since: Time,
     /// How long the stage has soaked, as far as the clock has counted.
     pub soaked: Duration,
+    /// The peaks that the stage has seen at its weight.
+    pub periods: Periods,
     /// Stages (by name) whose soak completed and that no retreat has passed since.
     pub proven: BTreeSet<String>,
     /// Approvals from `spec.approvals` that were spent by an entry.
@@ -85,6 +89,7 @@ impl State {
             surge.trial.iter_mut().for_each(|trial| trial.at = trial.at.min(now));
         }
         self.peaks.0.iter_mut().for_each(|peak| peak.at = peak.at.min(now));
+        self.periods.now.iter_mut().for_each(|period| period.since = period.since.min(now));
         self.cooldown_until = self.cooldown_until.map(|until| until.min(now + retreat::DAY));
         self
     }
@@ -111,8 +116,12 @@ pub struct Volatile {
     pub soak_counted_to: Option<Time>,
     /// The phase and its first reason that people were told last.
     pub told: Option<(Phase, Option<Reason>)>,
+    /// The end of a declared capacity that people were warned of.
+    pub warned: Option<Time>,
     /// The mean of demand that is being made.
     pub mean: Mean,
+    /// What the last raise was predicted by, until it is compared with what came.
+    pub foreseen: Option<Foreseen>,
 }
 
 /// A mean of demand that is being made.
@@ -182,7 +191,7 @@ pub struct ByHand {
 /// What stops a plan until a person says `resume`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Halt {
-    /// Why: [`Reason::Drift`] or [`Reason::LoweredByHand`].
+    /// Why: [`Reason::Drift`], [`Reason::LoweredByHand`] or [`Reason::PredictionWrong`].
     pub reason: Reason,
     /// What was found, in words.
     pub message: String,

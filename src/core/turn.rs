@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::time::Duration;
 
 use crate::action::Action;
+use crate::periods::Periods;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::route::{Order, Outcome, Purpose, Reading};
@@ -128,8 +129,7 @@ impl<'a> Turn<'a> {
         let weight = self.intended();
         self.state.raise = None;
         self.state.volatile.raise_in_doubt = false;
-        self.state.soaked = Duration::ZERO;
-        self.state.volatile.soak_counted_to = None;
+        self.soak_anew();
         let stage = self.plan.stage_at(weight);
         // Of two stages at one weight the later one may never have been entered.
         if stage < self.state.stage {
@@ -146,6 +146,13 @@ impl<'a> Turn<'a> {
         };
         self.state.proven.retain(stands);
         self.record();
+    }
+
+    /// The stage has stood for nothing yet.
+    pub fn soak_anew(&mut self) {
+        self.state.soaked = Duration::ZERO;
+        self.state.periods = Periods::default();
+        self.state.volatile.soak_counted_to = None;
     }
 
     /// Orders a write; it takes the place of one to the same instance ordered before in this turn.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::guard::{Condition, Signal, Test, Unknown};
+use crate::periods;
 use crate::report::{Blocker, Who};
 use crate::reporting::Cause;
 use crate::rules::capacity::{self, Shortage};
-use crate::rules::commands;
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
-use crate::rules::{strain, whose};
+use crate::rules::predict::{Excess, Limit};
+use crate::rules::{commands, peaks, strain, whose};
 use crate::state::GuardKey;
 use crate::surge::Whose;
 use crate::time::Time;
@@ -34,6 +35,17 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
         Cause::Recording => waits("the raise is being recorded before it is written".into(), None),
         Cause::Ramp(until) => waits("the next step of the ramp is not due yet".into(), Some(*until)),
         Cause::Soak(until) => waits("the stage soaks".into(), *until),
+        Cause::Peaks(until) => {
+            let stage = turn.state.stage.and_then(|index| turn.plan.stages.get(index));
+            let seen = stage.and_then(|stage| peaks::words(turn.state, stage)).unwrap_or_default();
+            let length = turn.plan.capacity.demand.map(|demand| periods::length(&demand)).unwrap_or_default();
+            let hours = length.as_secs_f64() / 3600.0;
+            let message = format!(
+                "{seen}; another is with each full {hours} h in which demand comes within 10 % of the highest of \
+                 spec.demand.peakWindow"
+            );
+            waits(message, *until)
+        }
         Cause::Approval(stage) => {
             let name = turn.plan.stages.get(*stage).map_or("", |stage| stage.name.as_str());
             let value = if commands::token_needed(turn) {
@@ -55,7 +67,33 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
         Cause::Short(shortage) => {
             says(format!("the next step waits: {}", short_words(shortage)), None, None, Who::Person)
         }
+        Cause::Excess(excess) => {
+            says(format!("the next step waits: {}", excess_words(excess)), None, None, Who::Person)
+        }
     }
+}
+
+/// Which figure is too high, and what helps.
+fn excess_words(excess: &Excess) -> String {
+    let Excess { database, weight, rate, at_peak, limit } = excess;
+    let when = if *at_peak { "at the peak" } else { "at what is asked for now" };
+    let (than, helps) = match limit {
+        Limit::Resume(level) => (
+            format!("the guard's resume threshold is {level}"),
+            "make connections cost less (pool them), or raise the thresholds",
+        ),
+        Limit::Pause(level) => (
+            format!("the guard's pause threshold is {level}"),
+            "make connections cost less (pool them), or raise the thresholds",
+        ),
+        Limit::Capacity(capacity) => (
+            format!("that is over 60 % of its connectionRateCapacity, {capacity}"),
+            "make connections cost less (pool them), or prove a higher capacity",
+        ),
+    };
+    format!(
+        "at {weight} % database {database} is predicted to get {rate:.0} connects/s {when}, and {than}: {helps}"
+    )
 }
 
 /// What is short, and what helps.

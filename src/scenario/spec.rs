@@ -96,8 +96,11 @@ fn stage(stage: &Stage) -> Value {
     if let Some(ramp) = stage.ramp {
         written["ramp"] = json!({"step": ramp.step.percent(), "every": duration::format(ramp.every)});
     }
-    if !stage.soak.is_zero() {
+    if !stage.soak.is_zero() || stage.peaks > 0 {
         written["soak"] = json!({"for": duration::format(stage.soak)});
+    }
+    if stage.peaks > 0 {
+        written["soak"]["peaks"] = stage.peaks.into();
     }
     if stage.approval {
         written["approval"] = "Required".into();

@@ -115,7 +115,7 @@ pub struct Engine {
     /// R2: writes that wait for the record.
     waiting: Vec<Action>,
     /// R5: the newest sample of each database.
-    samples: Vec<(String, Sample)>,
+    samples: Vec<(usize, Sample)>,
     /// R12: it has held the lease.
     held: bool,
 }
@@ -182,13 +182,13 @@ impl Engine {
         }
     }
 
-    /// See [`engine::Engine::observe`].
-    pub fn observe(&mut self, database: &str, observation: &Observation, now: Time) {
+    /// See [`engine::Engine::observe_at`].
+    pub fn observe_at(&mut self, database: usize, observation: &Observation, now: Time) {
         match self.broken {
             Some(Broken::R5) => {
-                self.samples.retain(|(name, _)| name != database || !is_sample(observation));
+                self.samples.retain(|(place, _)| *place != database || !is_sample(observation));
                 if let Reading::Sample(sample) = &observation.reading {
-                    self.samples.push((database.to_owned(), sample.clone()));
+                    self.samples.push((database, sample.clone()));
                 }
             }
             Some(Broken::R6) => {
@@ -196,13 +196,13 @@ impl Engine {
                 if let Reading::Sample(sample) = &mut observation.reading {
                     sample.saturated = false;
                 }
-                self.core.observe(database, &observation, now);
+                self.core.observe_at(database, &observation, now);
                 return;
             }
             _ => {}
         }
         if self.broken != Some(Broken::R5) || is_sample(observation) {
-            self.core.observe(database, observation, now);
+            self.core.observe_at(database, observation, now);
         }
     }
 
@@ -212,7 +212,7 @@ impl Engine {
             for (database, sample) in &self.samples {
                 if now.since(sample.at) >= AGAIN {
                     let reading = Reading::Sample(Sample { at: now, ..sample.clone() });
-                    self.core.observe(database, &Observation { reading, returning_until: None }, now);
+                    self.core.observe_at(*database, &Observation { reading, returning_until: None }, now);
                 }
             }
         }

@@ -291,13 +291,12 @@ impl Process {
             let observation = beat.meter.observe(&database.answer(now, beat.users), clock);
             for (mind, service) in self.minds.iter_mut().zip(outside.services.iter()) {
                 for (place, behind) in service.databases.iter().enumerate() {
-                    let asks = |named: &&plan::Database| {
+                    let asks = |named: &plan::Database| {
                         let users = named.by_side.then_some(mind.service);
                         (*behind, named.every, users) == (beat.database, beat.every, beat.users)
                     };
-                    if let Some(named) = mind.engine.plan().databases.get(place).filter(asks) {
-                        let name = named.name.clone();
-                        mind.engine.observe(&name, &observation, clock);
+                    if mind.engine.plan().databases.get(place).is_some_and(asks) {
+                        mind.engine.observe_at(place, &observation, clock);
                         mind.touched = true;
                     }
                 }

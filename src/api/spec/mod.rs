@@ -79,7 +79,8 @@ use super::{rules, shape};
     validation = &rules::APPROVALS_ARE_STAGES,
     validation = &rules::DEMAND_IS_A_ROUTE,
     validation = &rules::LEGACY_NEEDS_DEMAND,
-    validation = &rules::KUBERNETES_NEEDS_DEMAND
+    validation = &rules::KUBERNETES_NEEDS_DEMAND,
+    validation = &rules::PEAKS_NEED_DEMAND
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationPlanSpec {
@@ -199,6 +200,16 @@ pub struct SoakSpec {
     #[serde(rename = "for")]
     #[schemars(schema_with = "shape::duration")]
     pub lasting: String,
+
+    /// How many peaks the stage must have seen at its weight besides, 0 to 31. A peak is a full day (or
+    /// `demand.peakWindow`, if that is shorter) in which demand, by means of 5 minutes, came within 10
+    /// percent of the highest of `demand.peakWindow`. Days follow one another from when the stage stands
+    /// at its weight; one counts as full if the soak clock ran for all of it but a twelfth (two hours).
+    /// When demand rises later, days that were too quiet beside it count no more. A retreat resets them.
+    /// It needs a `demand` that is watched: by `route` or `prometheus`. Default: 0.
+    #[serde(default)]
+    #[schemars(schema_with = "shape::peaks")]
+    pub peaks: u32,
 }
 
 /// Whether a person must approve the entry into a stage.

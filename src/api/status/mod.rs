@@ -2,9 +2,11 @@
 //! field, so that one that cannot be read costs no other.
 #![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
+mod connects;
 mod parts;
 mod surge;
 
+pub use connects::{BySideStatus, ConnectsStatus, PredictedStatus};
 pub use parts::*;
 pub use surge::*;
 

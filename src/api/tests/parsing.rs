@@ -35,6 +35,7 @@ fn a_right_spec_becomes_the_cores_plan() {
             weight: Weight::from_hundredths(5025),
             ramp: Some(Ramp { step: Weight::from_hundredths(500), every: Duration::from_mins(5) }),
             soak: Duration::ZERO,
+            peaks: 0,
             approval: true,
         }
     );

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, btree_set, vec};
@@ -12,6 +13,7 @@ use crate::api::render::{Engine, StatusInput, render};
 use crate::api::{number, restore, schema};
 use crate::core::guard::{Level, Signal, Tripped};
 use crate::core::peaks::{Peak, Peaks};
+use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::report::{Condition, Report};
@@ -51,6 +53,22 @@ fn tripped() -> impl Strategy<Value = Tripped> {
     (level, time(), baseline).prop_map(|(level, since, baseline)| Tripped { level, since, baseline })
 }
 
+fn amount() -> impl Strategy<Value = f64> {
+    prop::num::f64::POSITIVE | prop::num::f64::ZERO
+}
+
+fn periods() -> impl Strategy<Value = Periods> {
+    let now = of((time(), 0..90_000_000_u64, amount()));
+    (vec(amount(), 0..=31), now).prop_map(|(peaks, now)| {
+        let now = now.map(|(since, watched, highest)| Period {
+            since,
+            watched: Duration::from_millis(watched),
+            highest,
+        });
+        Periods { peaks, now }
+    })
+}
+
 fn surge() -> impl Strategy<Value = Surge> {
     let number = || prop::num::f64::POSITIVE | prop::num::f64::ZERO;
     let trial = (time(), select(Signal::ALL.to_vec()), number(), number(), number());
@@ -77,6 +95,7 @@ prop_compose! {
         stage in of(0..3_usize),
         stage_since in time(),
         soaked in 0..10_000_000_000_u64,
+        periods in periods(),
         proven in btree_set("[a-z]{1,9}", 0..4),
         spent in btree_set("[a-z]{1,9}", 0..4),
         approved in of("[a-z]{1,9}"),
@@ -89,6 +108,7 @@ prop_compose! {
             stage,
             stage_since,
             soaked: Duration::from_millis(soaked),
+            periods,
             proven, spent, approved, joined, last_step,
             ..State::default()
         }
@@ -154,6 +174,7 @@ fn status(plan: &Plan, state: &State, offset: i64) -> Value {
             report: &report,
             seen: &[],
             pods: &[],
+            lacks: &BTreeMap::new(),
         }),
         acceptance: &acceptance,
         generation: 3,

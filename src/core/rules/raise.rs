@@ -4,7 +4,7 @@ use crate::plan::Stage;
 use crate::reason::Reason;
 use crate::rules::obstacles::{self, Obstacle};
 use crate::rules::retreat::step_back_to;
-use crate::rules::{capacity, commands};
+use crate::rules::{capacity, commands, predict, soak};
 use crate::state::Raise;
 use crate::turn::Turn;
 use crate::weight::Weight;
@@ -25,8 +25,7 @@ pub fn step(turn: &mut Turn) {
 fn start(turn: &mut Turn, raise: Raise) {
     // The plan may have changed while it was recorded.
     let beyond = present(turn).is_none_or(|stage| raise.to > stage.weight);
-    if beyond || obstacles::all(turn).next().is_some() || capacity::against_raising(turn, raise.to).is_some()
-    {
+    if beyond || obstacles::all(turn).next().is_some() || is_too_much(turn, raise.to) {
         turn.state.raise = None;
         turn.record();
         return;
@@ -42,6 +41,7 @@ fn confirm(turn: &mut Turn, raise: Raise) {
         turn.state.raise = None;
         turn.state.intended = Some(raise.from);
         turn.move_to(raise.to, Reason::Raising);
+        predict::remember(turn, raise.to);
         turn.tell(Reason::Raising, format!("raised from {} % to {} %", raise.from, raise.to));
     }
 }
@@ -65,7 +65,7 @@ fn begin(turn: &mut Turn) {
         if next > turn.plan.furthest()
             || !commands::is_approved(turn, next)
             || obstacles::all(turn).next().is_some()
-            || step_to(turn, next).is_some_and(|to| capacity::against_raising(turn, to).is_some())
+            || step_to(turn, next).is_some_and(|to| is_too_much(turn, to))
         {
             return;
         }
@@ -80,12 +80,17 @@ fn begin(turn: &mut Turn) {
     {
         return;
     }
-    if capacity::against_raising(turn, to).is_some() {
+    if is_too_much(turn, to) {
         return;
     }
     let from = turn.intended();
     turn.state.raise = Some(Raise { from, to, at: turn.now });
     turn.record();
+}
+
+/// Whether a side, or a database, could not bear a raise to `weight`.
+fn is_too_much(turn: &Turn, weight: Weight) -> bool {
+    capacity::against_raising(turn, weight).is_some() || predict::against_raising(turn, weight).is_some()
 }
 
 /// The first step from the present weight on the way to a stage's; `None` if it stands there.
@@ -100,13 +105,14 @@ fn present<'a>(turn: &Turn<'a>) -> Option<&'a Stage> {
     turn.plan.stages.get(turn.state.stage?)
 }
 
-/// The stage after the present one, once that one is at its weight and has soaked.
+/// The stage after the present one, once that one is at its weight, has soaked and seen
+/// its peaks.
 pub fn next_stage(turn: &Turn) -> Option<usize> {
     let next = match turn.state.stage {
         None => 0,
         Some(index) => {
             let stage = turn.plan.stages.get(index)?;
-            let done = turn.intended() >= stage.weight && turn.state.soaked >= stage.soak;
+            let done = turn.intended() >= stage.weight && soak::is_done(turn.state, stage);
             if !done {
                 return None;
             }
@@ -120,8 +126,7 @@ fn enter(turn: &mut Turn, next: usize) {
     commands::spend_approval(turn, next);
     turn.state.stage = Some(next);
     turn.state.stage_since = turn.now;
-    turn.state.soaked = std::time::Duration::ZERO;
-    turn.state.volatile.soak_counted_to = None;
+    turn.soak_anew();
     turn.record();
     if let Some(stage) = present(turn) {
         turn.tell(Reason::StageEntered, format!("stage {} at {} % begins", stage.name, stage.weight));

@@ -80,6 +80,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                     every: Duration::from_secs(every),
                 }),
                 soak: Duration::from_mins(soak),
+                peaks: 0,
                 approval,
             })
             .collect::<Vec<_>>()

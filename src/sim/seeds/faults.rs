@@ -188,7 +188,12 @@ fn changed(random: &mut Rng, scenario: &Scenario, service: usize) -> crossfade_c
             let always = plan.rollback.when == When::Always;
             plan.rollback.when = if always { When::Attributed } else { When::Always };
         }
-        6 => plan.capacity = spare::capacity(random, setup, scenario.begins),
+        6 => {
+            plan.capacity = spare::capacity(random, setup, scenario.begins);
+            if !spare::is_watched(&plan.capacity) {
+                plan.stages.iter_mut().for_each(|stage| stage.peaks = 0);
+            }
+        }
         _ => {
             for database in &mut plan.databases {
                 database.every = Duration::from_millis(*pick(random, &[500, 1000, 2000])).max(scenario.step);
