@@ -10,10 +10,8 @@ use crate::state::Strain;
 use crate::turn::{ROUTE_STALE, Turn};
 use crate::weight::Weight;
 
-/// Legacy fails by the retreat from this share of its requests on, and by this more than before.
+/// Legacy fails by the retreat if it fails this share of its requests more than before.
 const FAILS: f64 = 0.01;
-/// It is legacy's own from so many times the share that Kubernetes fails.
-const OWN: f64 = 2.0;
 /// The largest first step towards a legacy that nobody measures.
 const FIRST: Weight = Weight::from_hundredths(2_500);
 /// So long it takes a legacy that nobody measures to show whether it carries a step: requests queue, caches fill.
@@ -23,16 +21,13 @@ pub const SHOWS: Duration = Duration::from_secs(30);
 /// database's.
 fn own_failures(turn: &Turn) -> Option<f64> {
     let (_, load) = turn.seen.figures.split.filter(|(at, _)| turn.now.since(*at) <= ROUTE_STALE)?;
-    let (legacy, kubernetes) = (load.legacy.failing(), load.kubernetes.failing());
-    Some(if legacy > OWN * kubernetes { legacy } else { 0.0 })
+    Some(if load.legacy.fails_alone(&load.kubernetes) { load.legacy.failing() } else { 0.0 })
 }
 
 /// Sees whether legacy fails by the retreat under way.
 pub fn look(turn: &mut Turn) {
     let Some(strain) = turn.state.strain else { return };
-    if strain.seen.is_none()
-        && own_failures(turn).is_some_and(|share| share > FAILS && share > strain.before + FAILS)
-    {
+    if strain.seen.is_none() && own_failures(turn).is_some_and(|share| share > strain.before + FAILS) {
         turn.state.strain = Some(Strain { seen: Some(turn.now), ..strain });
         turn.record();
     }

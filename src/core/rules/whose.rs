@@ -30,10 +30,6 @@ const CHANCE: f64 = 3.0 * SQRT_2;
 const HIDDEN: f64 = 0.6;
 /// A rate is above normal from so many times it on.
 const ABOVE: f64 = 1.2;
-/// Where nothing tells the connects of the sides apart: Kubernetes fails this share of its requests,
-const FAILS: f64 = 0.01;
-/// ... and so many times the share of its own that legacy does.
-const FAILS_MORE: f64 = 2.0;
 /// A side's rise counts from this part of the other's on: a database that is slow for one is a little so for
 /// both.
 const COUNTS: f64 = 1.0 / 3.0;
@@ -216,14 +212,11 @@ fn is_told(look: &Look) -> bool {
     look.sides.is_some_and(|sides| sides.legacy.normal.and(sides.kubernetes.normal).is_some())
 }
 
-/// Whether Kubernetes fails its requests, and legacy not half as much: whoever asks for more connections is
-/// refused more of them. What both sides share fails both alike.
+/// Whether Kubernetes fails its requests, and legacy fails fewer: whoever asks for more connections is refused
+/// more of them. What both sides share fails both alike.
 fn kubernetes_fails_more(turn: &Turn) -> bool {
     let split = turn.seen.figures.split.filter(|(at, _)| turn.now.since(*at) <= ROUTE_STALE);
-    split.is_some_and(|(_, load)| {
-        let (legacy, kubernetes) = (load.legacy.failing(), load.kubernetes.failing());
-        kubernetes > FAILS && kubernetes >= FAILS_MORE * legacy
-    })
+    split.is_some_and(|(_, load)| load.kubernetes.fails_alone(&load.legacy))
 }
 
 /// Whether more than chance was counted of a side at all.
