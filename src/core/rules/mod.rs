@@ -18,6 +18,7 @@ pub mod predict;
 pub mod raise;
 pub mod retreat;
 pub mod soak;
+pub mod strain;
 pub mod tell;
 pub mod walk_back;
 pub mod whose;
