@@ -3,14 +3,16 @@
 
 use super::status::{
     AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, HaltStatus, LONGEST_MESSAGE,
-    MigrationPlanStatus, MoveStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus,
-    StageStatus, TripStatus, WeightStatus,
+    MigrationPlanStatus, MoveStatus, NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus,
+    RetreatStatus, StageStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::Level;
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
+use crate::core::side::BySide;
 use crate::core::state::State;
+use crate::core::surge::{Surge, Trial};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 
@@ -51,6 +53,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         spent,
         approved,
         guards,
+        surges,
         retreat,
         rolled_back_by_hand,
         last_step,
@@ -101,6 +104,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
             baseline: tripped.baseline.map(|baseline| baseline.to_string()),
         })
         .collect();
+    status.surges = surges.iter().map(|(database, surge)| self::surge(database, surge, time)).collect();
     status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
         target: retreat.target.percent(),
         since: time(retreat.since),
@@ -145,6 +149,23 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         reason: step.reason.name().into(),
     });
     remember_peaks(status, peaks, time);
+}
+
+fn surge(database: &str, surge: &Surge, time: impl Fn(Time) -> String) -> SurgeStatus {
+    let Surge { whose, since, normal, trial } = surge;
+    SurgeStatus {
+        database: database.into(),
+        whose: whose.name().into(),
+        since: time(*since),
+        normal: normal.map(|BySide { legacy, kubernetes }| NormalStatus { legacy, kubernetes }),
+        trial: trial.map(|Trial { at, signal, before, predicted, enough }| TrialStatus {
+            at: time(at),
+            signal: signal.name().into(),
+            before,
+            predicted,
+            enough,
+        }),
+    }
 }
 
 fn remember_peaks(status: &mut MigrationPlanStatus, peaks: &Peaks, time: impl Fn(Time) -> String) {

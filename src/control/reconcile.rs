@@ -314,7 +314,13 @@ impl Reconciler {
             .filter_map(|(name, _, wire)| Some((name.clone(), self.hands.id(wire)?)))
             .collect();
         let workloads = wiring.workloads.iter().filter_map(|wire| self.hands.counters.id(wire)).collect();
-        let links = Links { lanes: links_of_lanes, databases, workloads, endpoints: wiring.endpoints() };
+        let links = Links {
+            lanes: links_of_lanes,
+            databases,
+            paces: wiring.paces(),
+            workloads,
+            endpoints: wiring.endpoints(),
+        };
         let plan = candidate.parsed.plan.clone();
         let (state, problems) = restore::state(&status, &plan, self.operator.clock.offset());
         for problem in problems {
@@ -350,8 +356,8 @@ impl Reconciler {
         let wirings =
             self.plans.values().filter_map(|known| known.running.as_ref()).map(|running| &running.wiring);
         let workloads: Vec<_> = wirings.clone().flat_map(|wiring| wiring.workloads.clone()).collect();
-        let databases =
-            wirings.flat_map(|wiring| wiring.databases.iter().map(|(_, every, wire)| (wire.clone(), *every)));
+        let databases = wirings
+            .flat_map(|wiring| wiring.databases.iter().map(|(_, pace, wire)| (wire.clone(), pace.clone())));
         let databases: Vec<_> = databases.collect();
         self.hands.counters.follow(&workloads);
         self.hands.sample(&databases)

@@ -6,8 +6,8 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, balance, commands, converge, drift, expiry, join, last_holder, levels, peak, raise, retreat, soak,
-    tell, walk_back,
+    adopt, balance, commands, converge, drift, expiry, join, last_holder, levels, peak, predict, raise,
+    retreat, soak, tell, walk_back, whose,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -56,6 +56,7 @@ fn ask_every_rule(turn: &mut Turn) {
     peak::count(turn);
     adopt::settle(turn);
     last_holder::notice_falls(turn);
+    whose::judge(turn);
     retreat::brake(turn);
     if seen.authority == Authority::Holder {
         commands::answer(turn);
@@ -63,6 +64,7 @@ fn ask_every_rule(turn: &mut Turn) {
         walk_back::step(turn);
         raise::settle_doubt(turn);
         drift::follow_servers(turn);
+        predict::check(turn);
     }
     join::step(turn);
     if seen.authority == Authority::Holder {

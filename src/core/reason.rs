@@ -65,6 +65,14 @@ reasons! {
     GuardPaused,
     /// A guard crossed its rollback threshold.
     GuardRollback,
+    /// A surge of connections is both sides': moving traffic would not help, so it is not moved.
+    SurgeCommon,
+    /// A surge of connections is legacy's: moving traffic there would make it worse.
+    SurgeLegacy,
+    /// A surge of connections is of users of neither side: moving traffic would not help.
+    SurgeElsewhere,
+    /// One step back was taken; whether it helps tells whose surge it is.
+    JudgingSurge,
     /// All guards are clear.
     GuardsClear,
     /// A guard's data is too old or missing.
@@ -97,6 +105,10 @@ reasons! {
     AnotherPlanRaising,
     /// A side has less capacity than the weight asks for, or nothing is known of it.
     CapacityShort,
+    /// The next step is predicted to bring more connects than a database should get.
+    ConnectionsPredicted,
+    /// A raise brought more or fewer connects than were predicted.
+    PredictionWrong,
     /// Legacy can take nothing more: the retreat waits for capacity.
     LegacyFull,
     /// Kubernetes fails over half of its requests, or none of its servers is up.

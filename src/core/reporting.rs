@@ -2,10 +2,12 @@
 
 use crate::guard::{Level, Unknown};
 use crate::reason::Reason;
-use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
+use crate::report::{Blocker, CapacityReport, Condition, DatabaseReport, GuardReport, Phase, Report};
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
-use crate::rules::{commands, expiry, peaks, raise, soak, walk_back};
+use crate::rules::predict::{self, Excess};
+use crate::rules::{commands, expiry, peaks, raise, soak, walk_back, whose};
+use crate::surge::Whose;
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -32,6 +34,8 @@ pub enum Cause {
     TargetReached,
     /// The next step would ask for more capacity than there is.
     Short(Shortage),
+    /// The next step is predicted to bring too many connects.
+    Excess(Excess),
 }
 
 impl Cause {
@@ -47,6 +51,7 @@ impl Cause {
             Self::Balanced => Reason::Balancing,
             Self::TargetReached => Reason::TargetStageReached,
             Self::Short(_) => Reason::CapacityShort,
+            Self::Excess(_) => Reason::ConnectionsPredicted,
         }
     }
 }
@@ -57,6 +62,10 @@ impl Cause {
         match self {
             Self::Obstacle(Obstacle::Cooldown(until), _) | Self::Ramp(until) => Some(*until),
             Self::Soak(until) | Self::Peaks(until) => *until,
+            Self::Obstacle(Obstacle::Surge(place), _) => {
+                let trial = turn.surge(*place).filter(|surge| surge.whose == Whose::Judging)?.trial?;
+                Some(trial.at + whose::JUDGED_IN)
+            }
             Self::Obstacle(Obstacle::Unknown(place), _) => {
                 match turn.seen.judgements.get(*place)?.1.unknown.as_ref()? {
                     Unknown::Stale { since } => Some(*since + obstacles::BLIND),
@@ -71,7 +80,8 @@ impl Cause {
             | Self::Approval(_)
             | Self::Balanced
             | Self::TargetReached
-            | Self::Short(_) => None,
+            | Self::Short(_)
+            | Self::Excess(_) => None,
         }
     }
 }
@@ -119,6 +129,9 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
             }
         }
         Obstacle::Retreating => Reason::GuardRollback,
+        Obstacle::Surge(place) => {
+            whose::reason(turn.surge(*place).map_or(Whose::Common, |surge| surge.whose))
+        }
         Obstacle::Cooldown(_) => Reason::Cooldown,
         Obstacle::TargetLowered => Reason::TargetStageLowered,
         Obstacle::RouteFailing(_) => Reason::RouteFailing,
@@ -170,7 +183,8 @@ fn unseen(turn: &Turn, soaks: bool) -> Option<Cause> {
 /// What the first step towards a stage is short of.
 fn short(turn: &Turn, stage: usize) -> Option<Cause> {
     let to = raise::step_to(turn, stage)?;
-    capacity::against_raising(turn, to).map(Cause::Short)
+    let short = capacity::against_raising(turn, to).map(Cause::Short);
+    short.or_else(|| predict::against_raising(turn, to).map(Cause::Excess))
 }
 
 /// Whether every stage is done.
@@ -197,6 +211,7 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
                 | Obstacle::PausedBySpec
                 | Obstacle::Held
                 | Obstacle::Tripped(_)
+                | Obstacle::Surge(_)
                 | Obstacle::Short(Shortage::Legacy { .. } | Shortage::Kubernetes { .. })
                 | Obstacle::Failing(_)
         ),
@@ -205,12 +220,18 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
     // One that has gone as far as it fits has arrived, for now.
     let full = causes.iter().any(|cause| matches!(cause, Cause::Obstacle(Obstacle::Full, _)));
     let retreat = state.retreat.as_ref().map(|retreat| retreat.arrived || full);
+    // One that R4 holds is a pause: it is not known to help.
+    let retreat = retreat.filter(|_| !whose::holds(turn));
+    let walks = walk_back::target(turn).is_some();
     let cooling = causes.iter().any(|cause| matches!(cause, Cause::Obstacle(Obstacle::Cooldown(_), _)));
     if state.intended.is_none() {
         Phase::Pending
-    } else if retreat == Some(false) || walk_back::target(turn).is_some() {
+    } else if retreat == Some(false) || walks {
         Phase::RollingBack
-    } else if retreat == Some(true) || cooling || state.rolled_back_by_hand.is_some() {
+    } else if retreat == Some(true)
+        || (cooling && !whose::is_held(turn))
+        || state.rolled_back_by_hand.is_some()
+    {
         Phase::RolledBack
     } else if causes.iter().any(paused) {
         Phase::Paused
@@ -253,7 +274,18 @@ pub fn report(turn: &Turn) -> Report {
         approval_token: commands::expected(turn),
         token_needed: commands::token_needed(turn),
         capacity: figures(turn),
+        databases: databases(turn),
     }
+}
+
+fn databases(turn: &Turn) -> Vec<DatabaseReport> {
+    let tallies = turn.seen.tallies.iter().enumerate();
+    tallies
+        .map(|(place, tally)| DatabaseReport {
+            connects: tally.known(turn.now).rate,
+            predicted: predict::prediction(turn, place),
+        })
+        .collect()
 }
 
 fn figures(turn: &Turn) -> CapacityReport {
@@ -303,6 +335,10 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
             blocker.reason,
             Reason::GuardPaused
                 | Reason::GuardRollback
+                | Reason::SurgeCommon
+                | Reason::SurgeLegacy
+                | Reason::SurgeElsewhere
+                | Reason::JudgingSurge
                 | Reason::DataUnknown
                 | Reason::DatabaseDown
                 | Reason::BaselineLearning

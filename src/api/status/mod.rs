@@ -2,9 +2,13 @@
 //! field, so that one that cannot be read costs no other.
 #![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
+mod connects;
 mod parts;
+mod surge;
 
+pub use connects::{BySideStatus, ConnectsStatus, PredictedStatus};
 pub use parts::*;
+pub use surge::*;
 
 use std::collections::BTreeMap;
 
@@ -96,6 +100,10 @@ pub struct MigrationPlanStatus {
     /// The retreat under way, or at its end while its guard is still tripped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retreat: Option<RetreatStatus>,
+    /// Whose surge each breach of a database is, until its guards are clear.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub surges: Vec<SurgeStatus>,
     /// A walk back by a person's wish; nothing rises until `resume`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_by_hand: Option<ByHandStatus>,

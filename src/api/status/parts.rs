@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::times;
+use super::{ConnectsStatus, times};
 
 fn raw(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
@@ -221,6 +221,9 @@ shapes! {
         /// Its name.
         #[schemars(length(max = 63))]
         name: String,
+        /// Its connects.
+        #[serde(flatten)]
+        connects: ConnectsStatus,
         /// Its guards.
         #[schemars(length(max = 16))]
         guards: Vec<GuardStatus>,

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -211,6 +211,7 @@ fn rendered(plan: &Plan, state: &State, capacity: CapacityReport) -> Value {
             report: &report,
             seen: &[],
             pods: &[],
+            lacks: &BTreeMap::new(),
         }),
         acceptance: &acceptance,
         generation: 1,

@@ -8,7 +8,7 @@ use crate::band::Band;
 use crate::capacity::{Capacity, Kubernetes, Legacy, Source};
 use crate::plan::Stage;
 use crate::reason::Reason;
-use crate::rules::{capacity, obstacles, retreat, soak};
+use crate::rules::{capacity, obstacles, raise, retreat, soak};
 use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
@@ -103,7 +103,7 @@ fn rise(turn: &mut Turn, stage: &Stage, to: Weight) {
     let waits = stage.ramp.is_some_and(|ramp| !turn.is_due(turn.state.last_step, ramp.every));
     let now = turn.intended();
     let first = stage.ramp.map_or(to, |ramp| now.plus(ramp.step).min(to));
-    if waits || capacity::against_raising(turn, first).is_some() {
+    if waits || raise::is_too_much(turn, first) {
         return;
     }
     turn.set_shift(to);

@@ -4,7 +4,7 @@ use crate::plan::Stage;
 use crate::reason::Reason;
 use crate::rules::obstacles::{self, Obstacle};
 use crate::rules::retreat::step_back_to;
-use crate::rules::{capacity, commands, soak};
+use crate::rules::{capacity, commands, predict, soak};
 use crate::state::Raise;
 use crate::turn::Turn;
 use crate::weight::Weight;
@@ -26,8 +26,7 @@ fn start(turn: &mut Turn, raise: Raise) {
     // The plan may have changed while it was recorded.
     let furthest = turn.state.stage.and_then(|stage| turn.weight_of(stage));
     let beyond = furthest.is_none_or(|furthest| raise.to > furthest);
-    if beyond || obstacles::all(turn).next().is_some() || capacity::against_raising(turn, raise.to).is_some()
-    {
+    if beyond || obstacles::all(turn).next().is_some() || is_too_much(turn, raise.to) {
         turn.state.raise = None;
         turn.record();
         return;
@@ -44,6 +43,7 @@ fn confirm(turn: &mut Turn, raise: Raise) {
         turn.state.intended = Some(raise.from);
         let reason = if turn.state.shift == 0 { Reason::Raising } else { Reason::Balancing };
         turn.move_to(raise.to, reason);
+        predict::remember(turn, raise.to);
         turn.tell(Reason::Raising, format!("raised from {} % to {} %", raise.from, raise.to));
     }
 }
@@ -67,7 +67,7 @@ fn begin(turn: &mut Turn) {
         if next > turn.plan.furthest()
             || !commands::is_approved(turn, next)
             || obstacles::all(turn).next().is_some()
-            || step_to(turn, next).is_some_and(|to| capacity::against_raising(turn, to).is_some())
+            || step_to(turn, next).is_some_and(|to| is_too_much(turn, to))
         {
             return;
         }
@@ -82,12 +82,17 @@ fn begin(turn: &mut Turn) {
     {
         return;
     }
-    if capacity::against_raising(turn, to).is_some() {
+    if is_too_much(turn, to) {
         return;
     }
     let from = turn.intended();
     turn.state.raise = Some(Raise { from, to, at: turn.now });
     turn.record();
+}
+
+/// Whether a side, or a database, could not bear a raise to `weight`.
+pub fn is_too_much(turn: &Turn, weight: Weight) -> bool {
+    capacity::against_raising(turn, weight).is_some() || predict::against_raising(turn, weight).is_some()
 }
 
 /// The first step from the present weight on the way to a stage's; `None` if it stands there.

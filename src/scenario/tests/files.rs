@@ -12,7 +12,6 @@ const FILES: &[&str] = &[
     "api-down",
     "blind",
     "cold-receiver",
-    "common-surge-today",
     "counter-collapse",
     "counter-reset",
     "crash-anywhere",
@@ -39,7 +38,6 @@ const FILES: &[&str] = &[
     "quiet-weekend",
     "rollback-without-room",
     "shared-database",
-    "shared-database-today",
 ];
 
 fn folder() -> PathBuf {

@@ -134,6 +134,7 @@ fn is_lasting(reason: Reason) -> bool {
             | Reason::RollbackByHand
             | Reason::LoweredByHand
             | Reason::Drift
+            | Reason::PredictionWrong
             | Reason::TargetStageLowered
             | Reason::CapacityShort
             | Reason::LegacyFull
