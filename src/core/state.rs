@@ -123,6 +123,10 @@ pub struct Volatile {
     pub warned: Option<Time>,
     /// The mean of demand that is being made.
     pub mean: Mean,
+    /// When nothing fitted the retreat under way last.
+    pub full: Option<Time>,
+    /// When legacy was last seen to fail by the retreat under way.
+    pub strained: Option<Time>,
     /// What the last raise was predicted by, until it is compared with what came.
     pub foreseen: Option<Foreseen>,
 }

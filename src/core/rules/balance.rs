@@ -66,6 +66,8 @@ pub fn step(turn: &mut Turn) -> bool {
     if !turn.is_due(turn.state.last_step, every) {
         return false;
     }
+    // Until every instance stands there the soak clock stands too.
+    turn.state.volatile.soak_counted_to = None;
     if to < now {
         fall(turn, stage, to);
     } else {
