@@ -4,14 +4,14 @@
 use super::status::{
     AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, HaltStatus, LONGEST_MESSAGE,
     MigrationPlanStatus, MoveStatus, NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus,
-    RetreatStatus, StageStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
+    RetreatStatus, StageStatus, StrainStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::Level;
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
 use crate::core::side::BySide;
-use crate::core::state::State;
+use crate::core::state::{State, Strain};
 use crate::core::surge::{Surge, Trial};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
@@ -45,6 +45,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         intended,
         raise,
         stage,
+        shift,
         stage_since,
         soaked,
         periods,
@@ -53,6 +54,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         approved,
         guards,
         surges,
+        strain,
         retreat,
         rolled_back_by_hand,
         last_step,
@@ -71,6 +73,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
 
     let weight = status.weight.get_or_insert_with(WeightStatus::default);
     weight.intended = intended.map(Weight::percent);
+    weight.shift = (*shift != 0).then(|| f64::from(*shift) / 100.0);
     status.raise = raise.map(|raise| RaiseStatus {
         from: raise.from.percent(),
         to: raise.to.percent(),
@@ -103,6 +106,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         })
         .collect();
     status.surges = surges.iter().map(|(database, surge)| self::surge(database, surge, time)).collect();
+    status.strain = strain.map(|Strain { before, seen }| StrainStatus { before, seen: seen.map(time) });
     status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
         target: retreat.target.percent(),
         since: time(retreat.since),

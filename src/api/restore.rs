@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::Problem;
 use super::status::{
     AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, MoveStatus, NormalStatus,
-    PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, SurgeStatus,
-    TrialStatus, TripStatus, WeightStatus,
+    PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, StrainStatus,
+    SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
@@ -21,7 +21,9 @@ use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::side::BySide;
-use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State};
+use crate::core::state::{
+    Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State, Strain,
+};
 use crate::core::surge::{Surge, Trial, Whose};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
@@ -45,12 +47,14 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
     let cooldown: CooldownStatus = reader.field("cooldown").unwrap_or_default();
     let mut state = State {
         intended: weight.intended.map(Weight::from_percent),
+        shift: shift(weight.shift.unwrap_or_default()),
         raise: reader.raise(),
         proven: reader.list::<String>("proven").into_iter().map(|(_, name)| name).collect(),
         spent: reader.list::<String>("spent").into_iter().map(|(_, name)| name).collect(),
         approved: reader.field("approved"),
         guards: reader.trips(),
         surges: reader.surges(),
+        strain: reader.strain(),
         retreat: reader.retreat(),
         rolled_back_by_hand: reader.by_hand(),
         last_step: reader.field::<String>("lastStep").and_then(|text| reader.time("lastStep", &text)),
@@ -78,6 +82,12 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
     };
     reader.stage(&mut state, plan);
     (state, reader.problems)
+}
+
+/// In hundredths of a percent.
+#[allow(clippy::cast_possible_truncation)] // clamped just before
+fn shift(percent: f64) -> i16 {
+    (percent * 100.0).round().clamp(-10_000.0, 10_000.0) as i16
 }
 
 struct Reader<'a> {
@@ -170,6 +180,7 @@ impl Reader<'_> {
         if into.stage.is_none() {
             into.stage = into.intended.and_then(|weight| plan.stage_at(weight));
             into.soaked = std::time::Duration::ZERO;
+            into.shift = 0;
             into.periods = Periods::default();
             self.report(
                 "stage.name",
@@ -246,6 +257,12 @@ impl Reader<'_> {
         let at = self.time(&format!("{path}.trial.at"), &at)?;
         let signal = self.key(&format!("{path}.trial.signal"), String::new(), &signal)?.signal;
         Some(Trial { at, signal, before, predicted, enough })
+    }
+
+    fn strain(&mut self) -> Option<Strain> {
+        let StrainStatus { before, seen } = self.field("strain")?;
+        let seen = seen.and_then(|seen| self.time("strain.seen", &seen));
+        Some(Strain { before, seen })
     }
 
     fn retreat(&mut self) -> Option<Retreat> {

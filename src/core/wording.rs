@@ -10,7 +10,7 @@ use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
 use crate::rules::predict::{Excess, Limit};
-use crate::rules::{commands, peaks, whose};
+use crate::rules::{commands, peaks, strain, whose};
 use crate::state::GuardKey;
 use crate::surge::Whose;
 use crate::time::Time;
@@ -57,6 +57,16 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
                 "stage {name} needs an approval: add {value:?} to spec.approvals or run kubectl crossfade approve"
             );
             says(message, None, None, Who::Person)
+        }
+        Cause::Balanced => {
+            let stage = turn.state.stage.and_then(|stage| turn.plan.stages.get(stage));
+            let (own, now) = (stage.map(|stage| stage.weight).unwrap_or_default(), turn.intended());
+            waits(
+                format!(
+                    "Kubernetes is short of its headroom: {now} % until both sides have it at the stage's {own} %, at the peak too"
+                ),
+                None,
+            )
         }
         Cause::TargetReached => says(
             "the next stage is beyond spec.targetStage: raise it to go on".into(),
@@ -191,6 +201,14 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             let why = guard.map_or("Kubernetes fails".to_owned(), |guard| {
                 format!("{} of database {} is tripped", guard.signal, guard.database)
             });
+            let strain = turn.state.strain.filter(|_| strain::stands(turn));
+            if let Some(seen) = strain.and_then(|strain| strain.seen) {
+                let message = format!(
+                    "{why}, and legacy fails more of its requests since the last step back, so that the retreat \
+                     stands: bring legacy servers up, or shed load"
+                );
+                return asks(message, Some(seen));
+            }
             let ready = capacity::spare(turn).legacy.ready.unwrap_or_default();
             asks(
                 format!(

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crossfade_core::action::Action;
+use crossfade_core::capacity::Figure;
 use crossfade_core::lease::{Answer, Lease, Next, Standing, Times};
 use crossfade_core::meter::Meter;
 use crossfade_core::plan;
@@ -279,6 +280,14 @@ impl Process {
         }
         if changed {
             self.follow(outside);
+        }
+        // All pods stand behind the first workload.
+        for (mind, service) in self.minds.iter_mut().zip(outside.services.iter()) {
+            let workloads = mind.engine.plan().capacity.kubernetes.iter().flat_map(|side| &side.workloads);
+            for place in 0..workloads.count() {
+                let ready = if place == 0 { service.sides[1].ready() } else { 0 };
+                mind.engine.measured(Figure::Pods(place), f64::from(ready), clock);
+            }
         }
     }
 

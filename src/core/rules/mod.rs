@@ -1,6 +1,7 @@
 //! The decision rules, one idea each. Each is a function of a [`crate::turn::Turn`].
 
 pub mod adopt;
+pub mod balance;
 pub mod capacity;
 pub mod commands;
 pub mod converge;
@@ -17,6 +18,7 @@ pub mod predict;
 pub mod raise;
 pub mod retreat;
 pub mod soak;
+pub mod strain;
 pub mod tell;
 pub mod walk_back;
 pub mod whose;

@@ -75,6 +75,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         intended,
         raise,
         stage,
+        shift,
         stage_since,
         soaked: _,
         periods: _,
@@ -83,6 +84,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         approved,
         guards,
         surges,
+        strain,
         retreat,
         rolled_back_by_hand,
         last_step,
@@ -102,10 +104,12 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
     from(*intended, raise) == from(after.intended, &after.raise)
         && *raise == after.raise
         && *stage == after.stage
+        && *shift == after.shift
         && *stage_since == after.stage_since
         && *approved == after.approved
         && *guards == after.guards
         && *surges == after.surges
+        && *strain == after.strain
         && *retreat == after.retreat
         && *rolled_back_by_hand == after.rolled_back_by_hand
         && *last_step == after.last_step
