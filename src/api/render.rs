@@ -78,7 +78,8 @@ pub fn render(input: &StatusInput) -> Value {
     };
     if let Some(engine) = &input.engine {
         let report = engine.report;
-        status.weight = Some(WeightStatus { intended: None, actual: report.actual.map(Weight::percent) });
+        status.weight =
+            Some(WeightStatus { actual: report.actual.map(Weight::percent), ..WeightStatus::default() });
         remember(&mut status, engine.state, engine.plan, input.offset);
         if let Some(stage) = &mut status.stage {
             stage.ends_at = report.soak_ends.map(time);

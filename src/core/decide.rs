@@ -6,8 +6,8 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, commands, converge, drift, expiry, join, last_holder, levels, peak, predict, raise, retreat, soak,
-    tell, walk_back, whose,
+    adopt, balance, commands, converge, drift, expiry, join, last_holder, levels, peak, predict, raise,
+    retreat, soak, tell, walk_back, whose,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -68,7 +68,11 @@ fn ask_every_rule(turn: &mut Turn) {
     }
     join::step(turn);
     if seen.authority == Authority::Holder {
+        balance::settle(turn);
         advance(turn);
+        if balance::step(turn) {
+            advance(turn);
+        }
         expiry::warn(turn);
     }
     converge::write(turn);

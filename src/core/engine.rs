@@ -117,6 +117,7 @@ impl Engine {
         let moved = place.is_some_and(|place| weight_of(plan, place) != weight_of(&self.plan, index));
         if place.is_none() || moved {
             self.state.soaked = std::time::Duration::ZERO;
+            self.state.shift = 0;
             self.state.periods = Periods::default();
         }
         // Whatever was told is told anew, and so stored.

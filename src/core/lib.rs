@@ -4,6 +4,7 @@
 //! and what time it is; it answers with the next state and an ordered list of actions.
 
 pub mod action;
+pub mod band;
 pub mod baseline;
 pub mod capacity;
 pub mod check;

@@ -37,6 +37,8 @@ reasons! {
     ReadingRoutes,
     /// A raise towards the stage's weight.
     Raising,
+    /// The weight moves about the stage's while one side is short of its headroom.
+    Balancing,
     /// A route that stood elsewhere is brought to the plan's weight.
     Joining,
     /// The stage holds its weight until its soak is done.

@@ -28,6 +28,8 @@ pub enum Cause {
     Peaks(Option<Time>),
     /// This stage needs a person's approval.
     Approval(usize),
+    /// Balance has lowered the weight below the stage's.
+    Balanced,
     /// The next stage is beyond `targetStage`.
     TargetReached,
     /// The next step would ask for more capacity than there is.
@@ -46,6 +48,7 @@ impl Cause {
             Self::Soak(_) => Reason::Soaking,
             Self::Peaks(_) => Reason::AwaitingPeak,
             Self::Approval(_) => Reason::AwaitingApproval,
+            Self::Balanced => Reason::Balancing,
             Self::TargetReached => Reason::TargetStageReached,
             Self::Short(_) => Reason::CapacityShort,
             Self::Excess(_) => Reason::ConnectionsPredicted,
@@ -75,6 +78,7 @@ impl Cause {
             Self::Obstacle(..)
             | Self::Recording
             | Self::Approval(_)
+            | Self::Balanced
             | Self::TargetReached
             | Self::Short(_)
             | Self::Excess(_) => None,
@@ -155,6 +159,11 @@ fn wait(turn: &Turn, soaks: bool) -> Option<Cause> {
         };
     }
     let stage = stage?;
+    if turn.state.shift < 0
+        && Some(turn.intended()) == turn.state.stage.and_then(|stage| turn.weight_of(stage))
+    {
+        return Some(Cause::Balanced);
+    }
     if turn.intended() < stage.weight {
         let due = turn.state.last_step.zip(stage.ramp).map(|(last, ramp)| last + ramp.every);
         let waits = due.filter(|due| *due > turn.now).map(Cause::Ramp);

@@ -28,6 +28,9 @@ pub struct State {
     pub raise: Option<Raise>,
     /// The present stage's index; `None` below the first.
     pub stage: Option<usize>,
+    /// How far balance has moved the weight from the stage's, in hundredths of a percent; above 0 it is
+    /// towards Kubernetes.
+    pub shift: i16,
     /// Since when the plan is in this stage.
     pub stage_since: Time,
     /// How long the stage has soaked, as far as the clock has counted.

@@ -58,6 +58,16 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
             );
             says(message, None, None, Who::Person)
         }
+        Cause::Balanced => {
+            let stage = turn.state.stage.and_then(|stage| turn.plan.stages.get(stage));
+            let (own, now) = (stage.map(|stage| stage.weight).unwrap_or_default(), turn.intended());
+            waits(
+                format!(
+                    "Kubernetes is short of its headroom: {now} % until both sides have it at the stage's {own} %, at the peak too"
+                ),
+                None,
+            )
+        }
         Cause::TargetReached => says(
             "the next stage is beyond spec.targetStage: raise it to go on".into(),
             None,

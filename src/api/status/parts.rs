@@ -73,6 +73,9 @@ shapes! {
         /// Where all routes should stand; absent until the plan has adopted what it found.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         intended: Option<f64>,
+        /// How far balance has moved it from the stage's; above 0 towards Kubernetes. Absent where it has not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shift: Option<f64>,
         /// The lowest share that was read back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         actual: Option<f64>,

@@ -62,6 +62,7 @@ fn servers_count_on_the_route_where_demand_is_read() {
             legacy: Some(legacy),
             kubernetes: None,
             takeover: Takeover { legacy: 0.8, kubernetes: 0.5 },
+            balance: None,
         }
     );
     assert_eq!(read.databases[0].connection_rate_capacity, Some(2600.0));

@@ -96,6 +96,7 @@ prop_compose! {
         stage_since in time(),
         soaked in 0..10_000_000_000_u64,
         periods in periods(),
+        shift in -10_000..=10_000_i16,
         proven in btree_set("[a-z]{1,9}", 0..4),
         spent in btree_set("[a-z]{1,9}", 0..4),
         approved in of("[a-z]{1,9}"),
@@ -109,6 +110,7 @@ prop_compose! {
             stage_since,
             soaked: Duration::from_millis(soaked),
             periods,
+            shift,
             proven, spent, approved, joined, last_step,
             ..State::default()
         }

@@ -1,6 +1,7 @@
 //! The decision rules, one idea each. Each is a function of a [`crate::turn::Turn`].
 
 pub mod adopt;
+pub mod balance;
 pub mod capacity;
 pub mod commands;
 pub mod converge;

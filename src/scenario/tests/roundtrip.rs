@@ -134,6 +134,7 @@ fn capacity(number: u64, declared: bool) -> Capacity {
         }),
         kubernetes: None,
         takeover: Takeover { legacy: 0.5, ..Takeover::default() },
+        balance: None,
     }
 }
 

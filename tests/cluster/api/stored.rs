@@ -44,6 +44,7 @@ fn state() -> State {
         intended: Some(weight(10.5)),
         raise: Some(Raise { from: weight(1.0), to: weight(10.5), at: at(1) }),
         stage: Some(1),
+        shift: -123,
         stage_since: at(2),
         soaked: Duration::from_millis(3_661_001),
         periods: Periods {

@@ -297,6 +297,7 @@ fn plan(warm_up: Duration) -> Plan {
                 headroom: 0.2,
             }),
             takeover: Takeover::default(),
+            balance: None,
         },
     }
 }
