@@ -177,6 +177,7 @@ fn status(plan: &Plan, state: &State, offset: i64) -> Value {
             seen: &[],
             pods: &[],
             lacks: &BTreeMap::new(),
+            rooms: &BTreeMap::new(),
         }),
         acceptance: &acceptance,
         generation: 3,
