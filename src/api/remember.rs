@@ -11,7 +11,7 @@ use crate::core::guard::Level;
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
 use crate::core::side::BySide;
-use crate::core::state::{State, Strain};
+use crate::core::state::{ByHand, Retreat, State, Strain};
 use crate::core::surge::{Surge, Trial};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
@@ -107,18 +107,8 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         .collect();
     status.surges = surges.iter().map(|(database, surge)| self::surge(database, surge, time)).collect();
     status.strain = strain.map(|Strain { before, seen }| StrainStatus { before, seen: seen.map(time) });
-    status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
-        target: retreat.target.percent(),
-        since: time(retreat.since),
-        database: retreat.guard.as_ref().map(|guard| guard.database.clone()),
-        signal: retreat.guard.as_ref().map(|guard| guard.signal.name().into()),
-        arrived: retreat.arrived,
-    });
-    status.rolled_back_by_hand = rolled_back_by_hand.as_ref().map(|by_hand| ByHandStatus {
-        target: by_hand.target.percent(),
-        since: time(by_hand.since),
-        reason: cut(&by_hand.reason),
-    });
+    status.retreat = retreat.as_ref().map(|retreat| self::retreat(retreat, time));
+    status.rolled_back_by_hand = rolled_back_by_hand.as_ref().map(|back| by_hand(back, time));
     status.last_step = last_step.map(time);
     let cooldown = CooldownStatus {
         until: cooldown_until.map(time),
@@ -151,6 +141,22 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         reason: step.reason.name().into(),
     });
     remember_peaks(status, peaks, time);
+}
+
+fn by_hand(by_hand: &ByHand, time: impl Fn(Time) -> String) -> ByHandStatus {
+    let ByHand { target, since, reason } = by_hand;
+    ByHandStatus { target: target.percent(), since: time(*since), reason: cut(reason) }
+}
+
+fn retreat(retreat: &Retreat, time: impl Fn(Time) -> String) -> RetreatStatus {
+    let Retreat { target, since, guard, arrived } = retreat;
+    RetreatStatus {
+        target: target.percent(),
+        since: time(*since),
+        database: guard.as_ref().map(|guard| guard.database.clone()),
+        signal: guard.as_ref().map(|guard| guard.signal.name().into()),
+        arrived: *arrived,
+    }
 }
 
 fn surge(database: &str, surge: &Surge, time: impl Fn(Time) -> String) -> SurgeStatus {

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod balancer;
+mod beat;
 pub mod broken;
 mod chance;
 pub mod coverage;
