@@ -39,7 +39,7 @@ pub fn settle(turn: &mut Turn) {
     let goal = turn.state.stage.and_then(|stage| turn.weight_of(stage));
     let now = turn.intended();
     if turn.state.shift > 0 && turn.state.raise.is_none() && Some(now) < goal {
-        turn.set_shift(now);
+        turn.set_shift(Some(now));
         turn.record();
     }
 }
@@ -106,7 +106,7 @@ fn rise(turn: &mut Turn, stage: &Stage, to: Weight) {
     if waits || raise::is_too_much(turn, first) {
         return;
     }
-    turn.set_shift(to);
+    turn.set_shift(Some(to));
     turn.record();
     let own = stage.weight;
     turn.tell(
@@ -124,7 +124,9 @@ fn fall(turn: &mut Turn, stage: &Stage, to: Weight) {
         return;
     }
     turn.move_to(to, Reason::Balancing);
-    turn.set_shift(to);
+    // It stands until the routes are there.
+    turn.state.volatile.soak_counted_to = None;
+    turn.set_shift(Some(to));
     let own = stage.weight;
     turn.tell(Reason::Balancing, format!("fell from {now} % to {to} %, stage {} is at {own} %", stage.name));
 }
