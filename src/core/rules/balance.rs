@@ -9,6 +9,7 @@ use crate::capacity::{Capacity, Kubernetes, Legacy, Source};
 use crate::plan::Stage;
 use crate::reason::Reason;
 use crate::rules::{capacity, obstacles, raise, retreat, soak};
+use crate::state::Raise;
 use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
@@ -44,34 +45,33 @@ pub fn settle(turn: &mut Turn) {
     }
 }
 
-/// Moves the weight, if it is time; whether a raise may begin by it.
-pub fn step(turn: &mut Turn) -> bool {
+/// Moves the weight, if it is time.
+pub fn step(turn: &mut Turn) {
     let Some((index, stage)) = turn.state.stage.and_then(|index| Some((index, turn.plan.stages.get(index)?)))
     else {
-        return false;
+        return;
     };
     if turn.state.raise.is_some() || !turn.state.volatile.settled {
-        return false;
+        return;
     }
     let now = turn.intended();
     if Some(now) != turn.weight_of(index) || !is_as_set(turn) {
-        return false;
+        return;
     }
-    let Some(to) = wanted(turn, stage, now) else { return false };
+    let Some(to) = wanted(turn, stage, now) else { return };
     let stands = |obstacle| soak::stops(&obstacle);
     if obstacles::all(turn).any(|obstacle| to > now || stands(obstacle)) {
-        return false;
+        return;
     }
     let every = turn.plan.capacity.balance.map_or(turn.plan.rollback.every, |balance| balance.every);
     if !turn.is_due(turn.state.last_step, every) {
-        return false;
+        return;
     }
     if to < now {
         fall(turn, stage, to);
     } else {
         rise(turn, stage, to);
     }
-    to > now
 }
 
 /// Whether every instance has the share that was set. Where servers have gone the load balancer gives the
@@ -107,6 +107,7 @@ fn rise(turn: &mut Turn, stage: &Stage, to: Weight) {
         return;
     }
     turn.set_shift(Some(to));
+    turn.state.raise = Some(Raise { from: now, to: first, at: turn.now });
     turn.record();
     let own = stage.weight;
     turn.tell(

@@ -137,6 +137,9 @@ fn a_rise_asks_for_all_that_a_raise_does() {
         state.history.back().map(|step| (step.to, step.reason)),
         Some((percent(52), Reason::Balancing))
     );
+    // A stage that is done and waits for a person is balanced too.
+    let waits = short().soaked().but(|case| case.plan.stages[3].approval = true);
+    assert_eq!(goes(&waits), (52.0, 200));
     // Broken off: it is not tried again for its own sake.
     let broken = short().but(|case| {
         (case.state.shift, case.plan.capacity.legacy) = (200, between(9.0, 9.0).plan.capacity.legacy);
