@@ -44,11 +44,11 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     let State {
         intended,
         raise,
-        stage,
+        stage: _, // these four by remember_stage
         shift,
-        stage_since,
-        soaked,
-        periods,
+        stage_since: _,
+        soaked: _,
+        periods: _,
         proven,
         spent,
         approved,
@@ -79,19 +79,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         to: raise.to.percent(),
         at: time(raise.at),
     });
-    status.stage = Some(StageStatus {
-        name: stage.and_then(|index| plan.stages.get(index)).map(|stage| stage.name.clone()),
-        index: stage.and_then(|index| u32::try_from(index).ok()),
-        since: (*stage_since != Time::default()).then(|| time(*stage_since)),
-        soaked: (!soaked.is_zero()).then(|| duration::format(*soaked)),
-        peaks: periods.peaks.clone(),
-        period: periods.now.map(|period| PeriodStatus {
-            since: time(period.since),
-            watched: duration::format(period.watched),
-            highest: period.highest,
-        }),
-        ends_at: None,
-    });
+    status.stage = Some(remember_stage(state, plan, time));
     status.proven = proven.iter().cloned().collect();
     status.spent = spent.iter().cloned().collect();
     status.approved.clone_from(approved);
@@ -186,4 +174,21 @@ fn remember_peaks(status: &mut MigrationPlanStatus, peaks: &Peaks, time: impl Fn
         at: time(peak.at),
         requests_per_second: peak.requests_per_second,
     });
+}
+
+fn remember_stage(state: &State, plan: &Plan, time: impl Fn(Time) -> String) -> StageStatus {
+    let State { stage, stage_since, soaked, periods, .. } = state;
+    StageStatus {
+        name: stage.and_then(|index| plan.stages.get(index)).map(|stage| stage.name.clone()),
+        index: stage.and_then(|index| u32::try_from(index).ok()),
+        since: (*stage_since != Time::default()).then(|| time(*stage_since)),
+        soaked: (!soaked.is_zero()).then(|| duration::format(*soaked)),
+        peaks: periods.peaks.clone(),
+        period: periods.now.map(|period| PeriodStatus {
+            since: time(period.since),
+            watched: duration::format(period.watched),
+            highest: period.highest,
+        }),
+        ends_at: None,
+    }
 }
