@@ -67,8 +67,6 @@ pub fn step(turn: &mut Turn) {
     if !turn.is_due(turn.state.last_step, every) {
         return;
     }
-    // Until every instance stands there the soak clock stands too.
-    turn.state.volatile.soak_counted_to = None;
     if to < now {
         fall(turn, stage, to);
     } else {
@@ -110,6 +108,7 @@ fn rise(turn: &mut Turn, stage: &Stage, to: Weight) {
     }
     turn.set_shift(Some(to));
     turn.state.raise = Some(Raise { from: now, to: first, at: turn.now });
+    turn.state.volatile.soak_counted_to = None;
     turn.record();
     let own = stage.weight;
     turn.tell(
