@@ -2,7 +2,7 @@
 //! `State -> status -> State` is the identity, to the millisecond.
 
 use super::status::{
-    AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, HaltStatus, LONGEST_MESSAGE,
+    AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, FloorStatus, HaltStatus, LONGEST_MESSAGE,
     MigrationPlanStatus, MoveStatus, PeakStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus,
     TripStatus, WeightStatus,
 };
@@ -61,6 +61,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         commands,
         history,
         peaks,
+        floors,
         volatile: _, // it ends with the process
     } = state;
     let time = |time: Time| wall::write(time, offset);
@@ -135,6 +136,12 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         to: step.to.percent(),
         reason: step.reason.name().into(),
     });
+    let floor = |(workload, pods): (&String, &u32)| FloorStatus {
+        workload: workload.clone(),
+        pods: *pods,
+        ..FloorStatus::default()
+    };
+    status.floors = floors.iter().map(floor).collect();
     remember_peaks(status, peaks, time);
 }
 

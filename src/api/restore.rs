@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::Problem;
 use super::status::{
-    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, MoveStatus, PeakStatus,
-    PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
+    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, FloorStatus, HaltStatus, MoveStatus,
+    PeakStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
@@ -69,6 +69,12 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
         commands: reader.commands(),
         history: reader.history().into(),
         peaks: reader.peaks(),
+        floors: reader
+            .list::<FloorStatus>("floors")
+            .into_iter()
+            .map(|(_, floor)| (floor.workload, floor.pods))
+            .filter(|(_, pods)| *pods > 0)
+            .collect(),
         ..State::default()
     };
     reader.stage(&mut state, plan);

@@ -6,7 +6,8 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, commands, converge, drift, join, last_holder, levels, peak, raise, retreat, soak, tell, walk_back,
+    adopt, commands, converge, drift, floors, join, last_holder, levels, peak, raise, retreat, soak, tell,
+    walk_back,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -56,6 +57,7 @@ pub(crate) fn decide_in_place(
     join::step(&mut turn);
     if seen.authority == Authority::Holder {
         advance(&mut turn);
+        floors::keep(&mut turn);
     }
     converge::write(&mut turn);
     tell::changes(&mut turn);

@@ -5,7 +5,7 @@ use crate::reason::Reason;
 use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
-use crate::rules::{commands, raise, soak, walk_back};
+use crate::rules::{commands, floors, raise, soak, walk_back};
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -237,6 +237,7 @@ pub fn report(turn: &Turn) -> Report {
         approval_token: commands::expected(turn),
         token_needed: commands::token_needed(turn),
         capacity: figures(turn),
+        floors: floors::report(turn),
     }
 }
 

@@ -61,6 +61,8 @@ pub struct State {
     pub history: VecDeque<Move>,
     /// The highest demand of the last days.
     pub peaks: Peaks,
+    /// The pods that each workload, by its name, is promised at least (R9).
+    pub floors: BTreeMap<String, u32>,
     /// What no restart remembers.
     pub volatile: Volatile,
 }
@@ -103,6 +105,8 @@ pub struct Volatile {
     pub told: Option<(Phase, Option<Reason>)>,
     /// The mean of demand that is being made.
     pub mean: Mean,
+    /// Since when the floors have been higher than needed, and might have been lowered.
+    pub floors_too_high_since: Option<Time>,
 }
 
 /// A mean of demand that is being made.

@@ -2,8 +2,10 @@
 //! field, so that one that cannot be read costs no other.
 #![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
+mod floor;
 mod parts;
 
+pub use floor::FloorStatus;
 pub use parts::*;
 
 use std::collections::BTreeMap;
@@ -51,6 +53,10 @@ pub struct MigrationPlanStatus {
     /// What the Kubernetes side carries and can carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<KubernetesStatus>,
+    /// The pods that each workload is promised at least, and what was changed for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub floors: Vec<FloorStatus>,
     /// How much is asked for, and the highest of the last days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand: Option<DemandStatus>,

@@ -43,6 +43,7 @@ fn a_workload_says_what_its_pods_carry_and_when_they_are_warm() {
         connections_per_pod,
         warm_up: Duration::from_mins(minutes),
         max_replicas: 120,
+        floor: true,
     };
     let capacity = &parsed.plan.capacity;
     let workloads = vec![workload("pods", None, 1), workload("more", Some(10.0), 2)];

@@ -292,6 +292,7 @@ fn plan(warm_up: Duration) -> Plan {
                     connections_per_pod: None,
                     warm_up,
                     max_replicas: 10,
+                    floor: false,
                 }],
                 headroom: 0.2,
             }),
