@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::floors::FloorWire;
 use super::secrets::{Lack, Secrets};
 use super::workloads::WorkloadWire;
 use crate::api::parse::Parsed;
@@ -85,6 +86,8 @@ pub struct Wiring {
     pub databases: Vec<(String, Duration, DatabaseWire)>,
     /// The workloads, in the order of the plan's.
     pub workloads: Vec<WorkloadWire>,
+    /// Those of them whose floors may be raised.
+    pub floors: Vec<FloorWire>,
     /// The figures that are measured.
     pub figures: Vec<FigureWire>,
 }
@@ -128,7 +131,8 @@ impl Wiring {
             figures.push(wire);
         }
         let workloads = WorkloadWire::all(namespace, parsed);
-        Ok(Self { instances, databases, workloads, figures })
+        let floors = FloorWire::all(parsed);
+        Ok(Self { instances, databases, workloads, floors, figures })
     }
 
     /// What the databases are in the world.
