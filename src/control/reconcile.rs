@@ -338,7 +338,10 @@ impl Reconciler {
             .filter_map(|(name, _, wire)| Some((name.clone(), self.hands.id(wire)?)))
             .collect();
         let workloads = wiring.workloads.iter().filter_map(|wire| self.hands.counters.id(wire)).collect();
-        let links = Links { lanes: links_of_lanes, databases, workloads, endpoints: wiring.endpoints() };
+        let floors = Arc::default();
+        let endpoints = wiring.endpoints();
+        let links =
+            Links { lanes: links_of_lanes, databases, workloads, floors: Arc::clone(&floors), endpoints };
         let plan = candidate.parsed.plan.clone();
         let (state, problems) = restore::state(&status, &plan, self.operator.clock.offset());
         for problem in problems {
@@ -348,7 +351,7 @@ impl Reconciler {
         let start = Start { plan, state, baselines, links, recorder };
         self.operator.fleet(|fleet, now| fleet.put(key, start, now));
         self.relink();
-        self.keep_floors(key);
+        self.keep_floors(key, floors);
         // After it, as the first answer is to be heard.
         match self.plans.get_mut(key).and_then(|known| known.running.as_mut()) {
             Some(running) => self.hands.poll(key, &mut running.polled, &wiring.figures),

@@ -107,6 +107,8 @@ pub struct Volatile {
     pub mean: Mean,
     /// Since when the floors have been higher than needed, and might have been lowered.
     pub floors_too_high_since: Option<Time>,
+    /// The workloads whose floors were found since this process took the plan over.
+    pub floors_found: BTreeSet<String>,
 }
 
 /// A mean of demand that is being made.

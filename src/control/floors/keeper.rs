@@ -1,8 +1,10 @@
 //! Keeps the floors of one running plan where its engine promises them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +20,8 @@ use crate::control::teller::Telling;
 use crate::core::floor::Found;
 use crate::core::reason::Reason;
 
-/// How often is compared what is promised with what was done.
-const COMPARE: Duration = Duration::from_secs(1);
+/// How often is compared what is promised with what was done, when nothing asks for it earlier.
+const COMPARE: Duration = Duration::from_secs(5);
 /// How often the objects are looked at while nothing changes: three such looks are missed before what was
 /// found is too old to raise by.
 const LOOK: Duration = Duration::from_secs(20);
@@ -60,6 +62,8 @@ pub struct Keeper {
     uid: String,
     wires: Vec<FloorWire>,
     space: Space,
+    /// Something was promised.
+    promises: Arc<Notify>,
     /// What stands on the plan, once it was read.
     own: Option<Own>,
     /// Whether the finalizer may be there.
@@ -69,6 +73,7 @@ pub struct Keeper {
     /// What was promised when it was last looked, when the next look is due.
     looked: Option<(Vec<u32>, Instant)>,
     memories: BTreeMap<usize, Memory>,
+    look: Duration,
 }
 
 /// What is remembered of one floor.
@@ -76,6 +81,8 @@ pub struct Keeper {
 struct Memory {
     /// What held it, and when that was found.
     holder: Option<(Holder, Instant)>,
+    /// Whether the engine has heard how it was found.
+    introduced: bool,
     /// Whether this process has seen it as it was set.
     stood: bool,
     put_backs: VecDeque<Instant>,
@@ -90,12 +97,26 @@ impl Keeper {
             uid,
             wires,
             space,
+            promises: Arc::default(),
             own: None,
             finalized,
             swept: false,
             looked: None,
             memories: BTreeMap::new(),
+            look: LOOK,
         }
+    }
+
+    /// Looks at once when this is notified.
+    #[must_use]
+    pub fn woken_by(self, promises: Arc<Notify>) -> Self {
+        Self { promises, ..self }
+    }
+
+    /// Looks at the objects so often while nothing changes; 20 s if it is not said.
+    #[must_use]
+    pub fn looking_every(self, look: Duration) -> Self {
+        Self { look, ..self }
     }
 
     /// Keeps them until `stop`.
@@ -103,7 +124,8 @@ impl Keeper {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = sleep(COMPARE) => {}
+                () = self.promises.notified() => {}
+                () = sleep(self.look.min(COMPARE)) => {}
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -139,7 +161,7 @@ impl Keeper {
             tracing::debug!(plan = %self.plan, %error, "the floors do not stand yet");
             self.own = None;
         }
-        let pause = if failed.is_some() { AGAIN } else { LOOK };
+        let pause = if failed.is_some() { AGAIN } else { self.look };
         self.looked = Some((promised, Instant::now() + pause));
     }
 
@@ -212,6 +234,12 @@ impl Keeper {
         loop {
             tries += 1;
             let standing = self.standing(wire, tries > 1).await?;
+            let memory = self.memories.entry(wire.place).or_default();
+            let known = std::mem::replace(&mut memory.introduced, true);
+            if !known && standing.mark_of(&self.uid).is_some_and(|mark| mark.set > pods) {
+                // Raised by one who died before the promise was stored: the engine takes it for its own.
+                return Ok((standing, None));
+            }
             match self.step(wire, standing, pods).await {
                 Err(error) if error.is_conflict() && tries < CONFLICTS => self.own = self.reread().await?,
                 other => return other,

@@ -1,7 +1,7 @@
 //! Floors: brings what runs a plan's pods to what its engine promises, and gives back what was changed.
 //!
-//! One [`Keeper`] per running plan compares once a second what is promised with what it did last, and looks
-//! at the objects when that changed and every 30 s. A plan that is being deleted has a
+//! One [`Keeper`] per running plan looks at the objects when something else is promised, and every 20 s while
+//! something is. A plan that is being deleted has a
 //! [`leave::Leaving`] instead. Both write only under a claim that outlives the write.
 
 mod keeper;

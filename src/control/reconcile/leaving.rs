@@ -1,8 +1,10 @@
 //! Floors begin with a plan that runs, and are given back when a plan ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kube::api::DynamicObject;
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Reconciler;
@@ -32,7 +34,7 @@ impl Reconciler {
     }
 
     /// Keeps the floors of a plan that runs, if it has any, or had.
-    pub(super) fn keep_floors(&mut self, key: &PlanKey) {
+    pub(super) fn keep_floors(&mut self, key: &PlanKey, promises: Arc<Notify>) {
         let space = self.space(key.namespace());
         let Some(known) = self.plans.get_mut(key) else { return };
         let (uid, finalized) = (known.uid.clone(), known.finalized);
@@ -42,7 +44,7 @@ impl Reconciler {
             return;
         }
         let stop = CancellationToken::new();
-        let keeper = Keeper::new(key.clone(), uid, wires, finalized, space);
+        let keeper = Keeper::new(key.clone(), uid, wires, finalized, space).woken_by(promises);
         self.operator.crew.start(format!("floors {key}"), &stop, keeper.keep(stop.clone()));
         running.floors = Some(stop.drop_guard());
     }

@@ -32,7 +32,25 @@ pub fn keep(turn: &mut Turn) {
     }
 }
 
+/// What stands raised and is not promised was raised by somebody who died before that was stored: it is
+/// promised from now on, so that it is not given back at once.
+fn adopt(turn: &mut Turn, place: usize, workload: &Workload) {
+    if turn.state.volatile.floors_found.contains(&workload.name) {
+        return;
+    }
+    let Some(found) = found(turn, place) else { return };
+    turn.state.volatile.floors_found.insert(workload.name.clone());
+    let raised = found.before.and(found.pods).unwrap_or_default().min(workload.max_replicas);
+    if raised > turn.state.floors.get(&workload.name).copied().unwrap_or_default() {
+        turn.state.floors.insert(workload.name.clone(), raised);
+        turn.record();
+    }
+}
+
 fn follow(turn: &mut Turn, workloads: &[Workload]) {
+    for (place, workload) in workloads.iter().enumerate().filter(|(_, workload)| workload.floor) {
+        adopt(turn, place, workload);
+    }
     let wanted = weight(turn).and_then(|weight| needs(turn, weight));
     let Some(needs) = wanted else {
         turn.state.volatile.floors_too_high_since = None;

@@ -213,6 +213,25 @@ fn nothing_is_given_back_while_a_guard_is_tripped_or_nobody_knows_the_demand() {
 }
 
 #[test]
+fn what_stands_raised_and_was_not_stored_as_promised_is_kept_for_ten_minutes_too() {
+    let restarted = with_pods(10, 9.0).but(|case| {
+        case.plan.paused = true;
+        stands(case, 9);
+    });
+    let adopted = restarted.decide();
+    assert_eq!(adopted.state.floors, mail(9));
+    assert!(adopted.actions.iter().any(|action| matches!(action, Action::Record { .. })));
+    // Once only: what is found later is on its way down.
+    let lowered = restarted.clone().but(|case| {
+        case.state = adopted.state;
+        case.state.floors = mail(3);
+    });
+    assert_eq!(floors(&lowered), mail(3));
+    let theirs = restarted.but(|case| case.seen.figures.floors.get_mut(&0).unwrap().1.before = None);
+    assert_eq!(floors(&theirs), mail(3), "nobody raised it for this plan");
+}
+
+#[test]
 fn what_the_plan_no_longer_names_is_given_back_at_once() {
     let renamed = with_pods(10, 9.0).but(|case| {
         case.state.floors = [("mail".to_owned(), 9), ("old".to_owned(), 4)].into();
