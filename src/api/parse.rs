@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::spec::{
-    Approval, DatabaseSpec, GuardSpec, HaproxySpec, MigrationPlanSpec, MysqlSpec, RollbackGoal, SignalName,
-    StageSpec, TargetSpec,
+    Approval, DatabaseSpec, GuardSpec, HaproxySpec, MigrationPlanSpec, MysqlSpec, Rise, RollbackGoal,
+    RollbackWhen, SignalName, StageSpec, TargetSpec,
 };
 use super::{Problem, duration, number, schema};
 use crate::capacity::Target;
@@ -134,7 +134,10 @@ fn convert(spec: MigrationPlanSpec) -> (Parsed, Vec<Problem>) {
                 RollbackGoal::Previous => RollbackTo::Previous,
                 RollbackGoal::Zero => RollbackTo::Zero,
             },
-            when: When::Always,
+            when: match spec.rollback.when {
+                RollbackWhen::Attributed => When::Attributed,
+                RollbackWhen::Always => When::Always,
+            },
             max_step: reader.weight("spec.rollback.maxStep", spec.rollback.max_step),
             every: reader.duration("spec.rollback.every", &spec.rollback.every),
         },
@@ -204,6 +207,7 @@ impl Reader {
                 .as_ref()
                 .map(|soak| self.duration(&format!("{field}.soak.for"), &soak.lasting))
                 .unwrap_or_default(),
+            peaks: stage.soak.as_ref().map_or(0, |soak| soak.peaks),
             approval: stage.approval == Approval::Required,
         }
     }
@@ -226,7 +230,7 @@ impl Reader {
             every,
             guards,
             connection_rate_capacity: database.connection_rate_capacity,
-            by_side: false,
+            by_side: database.users.is_some(),
         }
     }
 
@@ -234,16 +238,6 @@ impl Reader {
     fn guard(&mut self, field: &str, signal: Signal, guard: &GuardSpec) -> Guard {
         let (Some(pause), Some(resume)) = (&guard.pause, &guard.resume) else {
             return defaults::guard(signal);
-        };
-        let rises = |above: f64, per_second: f64| match signal {
-            Signal::FailedConnections => Test::Failures { percent: above, per_second },
-            Signal::ConnectionRate | Signal::ConnectionsOfMax => Test::Above(above),
-        };
-        let pause_test = match (&pause.above, &pause.above_baseline) {
-            (Some(above), _) => rises(*above, FAILURES_TO_PAUSE),
-            (None, factor) => {
-                Test::AboveBaseline(self.factor(&format!("{field}.pause.aboveBaseline"), factor.as_deref()))
-            }
         };
         let resume_test = match (&resume.below, &resume.below_baseline) {
             (Some(below), _) if signal == Signal::FailedConnections => {
@@ -254,20 +248,15 @@ impl Reader {
                 Test::BelowBaseline(self.factor(&format!("{field}.resume.belowBaseline"), factor.as_deref()))
             }
         };
-        let rollback = guard.rollback.iter().map(|rollback| {
-            let test = rises(rollback.above, FAILURES_TO_ROLL_BACK);
-            self.condition(&format!("{field}.rollback"), test, &rollback.lasting, rollback.within.as_deref())
-        });
-        let rollback = rollback.collect();
+        let pause = self.rise(&format!("{field}.pause"), signal, pause, FAILURES_TO_PAUSE);
+        let rollback = guard
+            .rollback
+            .iter()
+            .map(|rollback| self.rise(&format!("{field}.rollback"), signal, rollback, FAILURES_TO_ROLL_BACK));
         Guard {
             signal,
-            pause: vec![self.condition(
-                &format!("{field}.pause"),
-                pause_test,
-                &pause.lasting,
-                pause.within.as_deref(),
-            )],
-            rollback,
+            rollback: rollback.collect(),
+            pause: vec![pause],
             resume: self.condition(
                 &format!("{field}.resume"),
                 resume_test,
@@ -275,6 +264,20 @@ impl Reader {
                 resume.within.as_deref(),
             ),
         }
+    }
+
+    /// A threshold that is crossed from below; failures need so many `per_second` besides.
+    fn rise(&mut self, field: &str, signal: Signal, rise: &Rise, per_second: f64) -> Condition {
+        let test = match (rise.above, &rise.above_baseline) {
+            (Some(percent), _) if signal == Signal::FailedConnections => {
+                Test::Failures { percent, per_second }
+            }
+            (Some(above), _) => Test::Above(above),
+            (None, factor) => {
+                Test::AboveBaseline(self.factor(&format!("{field}.aboveBaseline"), factor.as_deref()))
+            }
+        };
+        self.condition(field, test, &rise.lasting, rise.within.as_deref())
     }
 
     fn condition(&mut self, field: &str, test: Test, lasting: &str, within: Option<&str>) -> Condition {

@@ -3,8 +3,8 @@
 
 use super::status::{
     AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, FloorStatus, HaltStatus, LONGEST_MESSAGE,
-    MigrationPlanStatus, MoveStatus, PeakStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus,
-    TripStatus, WeightStatus,
+    MigrationPlanStatus, MoveStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus,
+    StageStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::Level;
@@ -45,6 +45,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         stage,
         stage_since,
         soaked,
+        periods,
         proven,
         spent,
         approved,
@@ -78,6 +79,12 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         index: stage.and_then(|index| u32::try_from(index).ok()),
         since: (*stage_since != Time::default()).then(|| time(*stage_since)),
         soaked: (!soaked.is_zero()).then(|| duration::format(*soaked)),
+        peaks: periods.peaks.clone(),
+        period: periods.now.map(|period| PeriodStatus {
+            since: time(period.since),
+            watched: duration::format(period.watched),
+            highest: period.highest,
+        }),
         ends_at: None,
     });
     status.proven = proven.iter().cloned().collect();

@@ -11,11 +11,13 @@ use serde_json::Value;
 use super::Problem;
 use super::status::{
     AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, FloorStatus, HaltStatus, MoveStatus,
-    PeakStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus, WeightStatus,
+    PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus,
+    WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
 use crate::core::peaks::{Peak, Peaks};
+use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State};
@@ -164,15 +166,30 @@ impl Reader<'_> {
                 Err(error) => self.report("stage.soaked", error.to_string()),
             }
         }
+        into.periods.peaks = stage.peaks;
+        into.periods.now = stage.period.and_then(|period| self.period(period));
         let Some(name) = stage.name else { return };
         into.stage = plan.stages.iter().position(|known| known.name == name);
         if into.stage.is_none() {
             into.stage = into.intended.and_then(|weight| plan.stage_at(weight));
             into.soaked = std::time::Duration::ZERO;
+            into.periods = Periods::default();
             self.report(
                 "stage.name",
                 format!("\"{name}\" is no stage of the accepted spec; taken by weight, soak anew"),
             );
+        }
+    }
+
+    /// Of one that cannot be read nothing is known: another begins.
+    fn period(&mut self, period: PeriodStatus) -> Option<Period> {
+        let since = self.time("stage.period.since", &period.since)?;
+        match duration::parse(&period.watched) {
+            Ok(watched) => Some(Period { since, watched, highest: period.highest }),
+            Err(error) => {
+                self.report("stage.period.watched", error.to_string());
+                None
+            }
         }
     }
 

@@ -179,19 +179,14 @@ laws! {
     THRESHOLDS_TOGETHER = new(
         "has(self.pause) == has(self.resume) && (!has(self.rollback) || has(self.pause))",
         "a guard's thresholds are given together",
-        "give pause, rollback and resume (relative ones: pause and resume), or none for the default ones"
+        "give pause, rollback and resume (relative ones: rollback if wanted), or none for the default ones"
     );
     /// All absolute or all relative.
     ONE_MEASURE = new(
-        "!has(self.pause) || !has(self.resume) || has(self.pause.above) == has(self.resume.below)",
+        "!has(self.pause) || !has(self.resume) || (has(self.pause.above) == has(self.resume.below) && \
+         (!has(self.rollback) || has(self.pause.above) == has(self.rollback.above)))",
         "a guard's thresholds are all absolute or all relative",
         "use above and below, or aboveBaseline and belowBaseline"
-    );
-    /// A rollback threshold is absolute.
-    RELATIVE_ONLY_PAUSES = new(
-        "!has(self.rollback) || !has(self.pause) || !has(self.pause.aboveBaseline)",
-        "relative thresholds only pause",
-        "remove rollback, or give all three thresholds as absolute values (above, below)"
     );
     /// Absolute thresholds come with a rollback.
     ABSOLUTE_NEEDS_ROLLBACK = new(
@@ -202,6 +197,7 @@ laws! {
     /// Only the rate has a baseline.
     RELATIVE_IS_A_RATE = new(
         "!(self.signal in ['ConnectionsOfMax', 'FailedConnections']) || ((!has(self.pause) || !has(self.pause.aboveBaseline)) && \
+         (!has(self.rollback) || !has(self.rollback.aboveBaseline)) && \
          (!has(self.resume) || !has(self.resume.belowBaseline)))",
         "only ConnectionRate has a baseline",
         "use above and below (percent) for this signal"
@@ -217,17 +213,25 @@ laws! {
     );
     /// Rolling back does not come before pausing.
     PAUSE_NOT_ABOVE_ROLLBACK = core(
-        "!has(self.pause) || !has(self.pause.above) || !has(self.rollback) || \
-         self.pause.above <= self.rollback.above",
+        "!has(self.pause) || !has(self.rollback) || \
+         ((!has(self.pause.above) || !has(self.rollback.above) || self.pause.above <= self.rollback.above) && \
+         (!has(self.pause.aboveBaseline) || !has(self.rollback.aboveBaseline) || \
+         double(self.pause.aboveBaseline) <= double(self.rollback.aboveBaseline)))",
         "rollback must not lie below pause",
-        "raise rollback.above, or lower pause.above"
+        "raise rollback, or lower pause"
     );
     /// Percentages end at 100.
     PERCENT = core(
         "!(self.signal in ['ConnectionsOfMax', 'FailedConnections']) || ((!has(self.pause) || !has(self.pause.above) || \
-         self.pause.above < 100.0) && (!has(self.rollback) || self.rollback.above < 100.0))",
+         self.pause.above < 100.0) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above < 100.0))",
         "this signal is a percentage, and never lies above 100",
         "give a value below 100"
+    );
+    /// A user's connects are those of one side.
+    USER_ON_ONE_SIDE = new(
+        "!self.legacy.exists(u, u in self.kubernetes)",
+        "a user stands on both sides, and nobody could tell whose its connects are",
+        "create a user of its own for the Kubernetes side, and name each on one side only"
     );
     /// Demand is counted on a route.
     DEMAND_IS_A_ROUTE = core(
@@ -246,6 +250,13 @@ laws! {
         "!has(self.kubernetes) || has(self.demand)",
         "how much room Kubernetes has is known only with how much is asked for, and demand is missing",
         "name the route whose load balancers count the requests, as in demand: {route: edge}"
+    );
+    /// Peaks are seen only where demand is watched.
+    PEAKS_NEED_DEMAND = core(
+        "(has(self.demand) && !has(self.demand.requestsPerSecond)) \
+         || self.stages.all(s, !has(s.soak) || !has(s.soak.peaks) || s.soak.peaks == 0)",
+        "a peak (soak.peaks) is seen only where demand is watched",
+        "name the route whose load balancers count the requests, as in demand: {route: edge}, or a query, or leave peaks out"
     );
     /// Bounds of a warm-up.
     WARM_UP = core(

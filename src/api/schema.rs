@@ -272,7 +272,7 @@ fn unknown(schema: &Value, value: &Value, path: &str, problems: &mut Vec<Problem
                 match known.get(name) {
                     Some(schema) => unknown(schema, field, &here, problems),
                     None => {
-                        problems.push(Problem::new(here, "there is no such field", meant(path, name, known)));
+                        problems.push(Problem::new(here, "there is no such field", meant(name, known)));
                     }
                 }
             }
@@ -281,11 +281,7 @@ fn unknown(schema: &Value, value: &Value, path: &str, problems: &mut Vec<Problem
     }
 }
 
-fn meant(path: &str, name: &str, known: &serde_json::Map<String, Value>) -> String {
-    if name == "aboveBaseline" && path.ends_with(".rollback") {
-        return "relative thresholds only pause: give all three as absolute values, or remove rollback"
-            .into();
-    }
+fn meant(name: &str, known: &serde_json::Map<String, Value>) -> String {
     let near = known.keys().map(|field| (distance(&name.to_lowercase(), &field.to_lowercase()), field)).min();
     match near {
         Some((distance, field)) if distance <= 1 + name.len() / 4 => format!("did you mean {field}?"),

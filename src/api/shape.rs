@@ -26,6 +26,9 @@ pub const URL: &str = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,
 pub const API_VERSION: &str = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*$";
 /// A kind of object.
 pub const KIND: &str = "^[A-Z][A-Za-z0-9]*$";
+/// A user of a database, without the host: at most 128 characters (`MariaDB`; `MySQL`: 32), no blank at
+/// either end.
+pub const USER: &str = r"^\S(.*\S)?$";
 /// A factor with at most two decimals.
 pub const FACTOR: &str = r"^[0-9]{1,3}(\.[0-9]{1,2})?$";
 
@@ -70,6 +73,14 @@ pub fn step(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "number", "minimum": 0.01, "maximum": 100})
 }
 
+/// The users of one side.
+pub fn users(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array", "minItems": 1, "maxItems": 16, "items": text(USER, 128),
+        "x-kubernetes-list-type": "set",
+    })
+}
+
 pub fn level(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "number", "minimum": 0, "maximum": 10_000_000})
 }
@@ -82,6 +93,11 @@ pub fn amount(_: &mut SchemaGenerator) -> Schema {
 /// A share of a side that stays unused.
 pub fn headroom(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "number", "minimum": 0, "maximum": 90})
+}
+
+/// How many peaks a stage must see.
+pub fn peaks(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "minimum": 0, "maximum": 31})
 }
 
 /// How many pods something may have.

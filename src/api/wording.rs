@@ -94,8 +94,13 @@ pub fn stage(stage: &Stage) -> String {
     if let Some(ramp) = stage.ramp {
         text += &format!(", in steps of {} every {}", ramp.step, duration::format(ramp.every));
     }
-    if !stage.soak.is_zero() {
+    if !stage.soak.is_zero() || stage.peaks > 0 {
         text += &format!(", soak {}", duration::format(stage.soak));
+    }
+    match stage.peaks {
+        0 => {}
+        1 => text += " and a peak",
+        peaks => text += &format!(" and {peaks} peaks"),
     }
     if stage.approval {
         text += ", needs approval";

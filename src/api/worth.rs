@@ -13,8 +13,8 @@ pub const FIGURES_EVERY: Duration = Duration::from_mins(5);
 /// Figures are written when one is off by more than this part.
 pub const OFF: f64 = 0.2;
 
-/// What changes from sample to sample, wherever it stands. `soaked` and `window` are the engine's to ask for.
-const FIGURES: [&str; 24] = [
+/// What changes from sample to sample, wherever it stands. `soaked`, `period` and `window` are the engine's to ask for.
+const FIGURES: [&str; 25] = [
     "measuredAt",
     "value",
     "baseline",
@@ -35,6 +35,7 @@ const FIGURES: [&str; 24] = [
     "window",
     "endsAt",
     "soaked",
+    "period",
     "message",
     "why",
     "unknown",

@@ -73,10 +73,17 @@ impl Lines {
             if let Some(soak) = stage["soak"]["for"].as_str() {
                 line += &format!("   soak {soak}");
             }
+            let peaks = stage["soak"]["peaks"].as_u64().filter(|peaks| *peaks > 0);
+            if let Some(peaks) = peaks {
+                line += &format!(" and {peaks} peak{}", if peaks == 1 { "" } else { "s" });
+            }
             if present == Some(name) {
                 let stage = &status["stage"];
                 if let Some(soaked) = stage["soaked"].as_str() {
                     line += &format!(", {soaked} done");
+                }
+                if peaks.is_some() {
+                    line += &format!(", {} seen", stage["peaks"].as_array().map_or(0, Vec::len));
                 }
                 if let Ok(end) = text(&stage["endsAt"]).parse() {
                     line += &format!(", ends in {}", ago(now, end));
@@ -253,8 +260,8 @@ mod tests {
             "apiVersion": "crossfade.dev/v1alpha1", "kind": "MigrationPlan",
             "metadata": {"name": "mail", "namespace": "prod"},
             "spec": {"stages": [
-                {"name": "canary", "weight": 1, "soak": {"for": "30m"}},
-                {"name": "half", "weight": 50, "soak": {"for": "24h"}, "approval": "Required"},
+                {"name": "canary", "weight": 1, "soak": {"for": "30m", "peaks": 0}},
+                {"name": "half", "weight": 50, "soak": {"for": "24h", "peaks": 2}, "approval": "Required"},
                 {"name": "full", "weight": 100},
             ]},
             "status": status,
@@ -267,7 +274,7 @@ mod tests {
         let status = json!({
             "phase": "Paused", "measuredAt": "2026-01-01T00:59:50.000Z",
             "weight": {"intended": 50, "actual": 49.8}, "summary": {"why": "accounts/ConnectionRate is tripped"},
-            "stage": {"name": "half", "soaked": "3h", "endsAt": "2026-01-01T03:12:00.000Z"}, "proven": ["canary"],
+            "stage": {"name": "half", "soaked": "3h", "peaks": [4100], "endsAt": "2026-01-01T03:12:00.000Z"}, "proven": ["canary"],
             "legacy": {"requestsPerSecond": 1495.6, "readyRequestsPerSecond": 3000, "utilisation": 49.9,
                        "absorbable": 87.5},
             "demand": {"requestsPerSecond": 3000.2, "peak": 4100, "peakAt": "2025-12-31T22:30:00.000Z"},
@@ -294,7 +301,7 @@ prod/mail  Paused
   why      accounts/ConnectionRate is tripped
 stages
   ✓ canary                1 %   soak 30m
-  ▶ half                 50 %   soak 24h, 3h done, ends in 2h12m   needs approval
+  ▶ half                 50 %   soak 24h and 2 peaks, 3h done, 1 seen, ends in 2h12m   needs approval
   · full                100 %
 capacity
   legacy       1496/s of 3000/s (49.9 % used), could take over 87.5 % of Kubernetes' at the peak

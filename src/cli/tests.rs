@@ -155,7 +155,7 @@ fn of_several_plans_each_is_told_whole_and_one_that_is_wrong_fails() {
   spec.routes[0].haproxy.backend: stands twice
       keep one: of two, only the last would count
   spec.databases[0].guards[0]: rollback must not lie below pause
-      raise rollback.above, or lower pause.above
+      raise rollback, or lower pause
   spec.stages[1].weight: is missing
       it is: Kubernetes' share of the traffic in percent, 0 to 100 in steps of 0.01
   spec.stages[1].wieght: there is no such field

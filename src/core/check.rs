@@ -211,13 +211,6 @@ impl Found {
         }
         for condition in &guard.rollback {
             self.condition(&format!("{field}.rollback"), true, database, guard.signal, condition);
-            if condition.test.is_relative() {
-                self.say(
-                    format!("{field}.rollback"),
-                    "a rollback threshold must be absolute: relative ones only pause",
-                    "remove it, or give all three thresholds as absolute values",
-                );
-            }
         }
         self.condition(&format!("{field}.resume"), false, database, guard.signal, &guard.resume);
         self.order(field, guard);
@@ -305,10 +298,11 @@ impl Found {
             }
             for rollback in guard.rollback.iter().filter_map(measure) {
                 if rollback.0 == pause.0 && rollback.1 < pause.1 {
+                    let name = if rollback.0 { "aboveBaseline" } else { "above" };
                     self.say(
-                        format!("{field}.rollback.above"),
+                        format!("{field}.rollback.{name}"),
                         format!("{} is below pause, {}", rollback.1, pause.1),
-                        "raise rollback.above, or lower pause.above",
+                        format!("raise rollback.{name}, or lower pause.{name}"),
                     );
                 }
             }

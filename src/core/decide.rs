@@ -12,7 +12,7 @@ use crate::rules::{
 use crate::seen::{Authority, Seen};
 use crate::state::State;
 use crate::time::Time;
-use crate::turn::Turn;
+use crate::turn::{self, Standing, Turn};
 
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,41 +27,50 @@ pub struct Decision {
 
 /// Decides. The brake comes first (R2); nothing rises before every rule had its say.
 pub fn decide(plan: &Plan, mut state: State, seen: &Seen, now: Time) -> Decision {
-    let (actions, again) = decide_in_place(plan, &mut state, seen, now);
+    let mut standing = turn::standing(&state, seen);
+    let (actions, again) = decide_in_place(plan, &mut state, seen, now, &mut standing);
     Decision { state, actions, again }
 }
 
-/// The same, the state changed where it lies: what to do, and when to ask again.
+/// The same, the state and how the instances stand changed where they lie: what to do, and when to ask
+/// again.
 pub(crate) fn decide_in_place(
     plan: &Plan,
     state: &mut State,
     seen: &Seen,
     now: Time,
+    standing: &mut Vec<Standing>,
 ) -> (Vec<Action>, Option<Time>) {
-    let mut turn = Turn::new(plan, state, seen, now);
-    if seen.authority == Authority::None {
-        return turn.end();
+    let mut turn = Turn::again(plan, state, seen, now, std::mem::take(standing));
+    if seen.authority != Authority::None {
+        ask_every_rule(&mut turn);
     }
-    levels::update(&mut turn);
-    peak::count(&mut turn);
-    adopt::settle(&mut turn);
-    last_holder::notice_falls(&mut turn);
-    retreat::brake(&mut turn);
+    let (actions, again, stood) = turn.end();
+    *standing = stood;
+    (actions, again)
+}
+
+fn ask_every_rule(turn: &mut Turn) {
+    let seen = turn.seen;
+    levels::update(turn);
+    peak::count(turn);
+    adopt::settle(turn);
+    last_holder::notice_falls(turn);
+    retreat::brake(turn);
     if seen.authority == Authority::Holder {
-        commands::answer(&mut turn);
-        drift::correct(&mut turn);
-        walk_back::step(&mut turn);
-        raise::settle_doubt(&mut turn);
-        drift::follow_servers(&mut turn);
+        commands::answer(turn);
+        drift::correct(turn);
+        walk_back::step(turn);
+        raise::settle_doubt(turn);
+        drift::follow_servers(turn);
     }
-    join::step(&mut turn);
+    join::step(turn);
     if seen.authority == Authority::Holder {
-        advance(&mut turn);
-        floors::keep(&mut turn);
+        advance(turn);
+        floors::keep(turn);
     }
-    converge::write(&mut turn);
-    tell::changes(&mut turn);
-    turn.end()
+    converge::write(turn);
+    tell::changes(turn);
 }
 
 /// Counts the soak and goes on, as often as that leads somewhere: a stage may have nothing to wait for.

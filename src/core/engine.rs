@@ -10,6 +10,7 @@ use crate::floor::Found;
 use crate::guard::{Level, Tripped};
 use crate::load::{self, Load};
 use crate::meter::Observation;
+use crate::periods::Periods;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::report::{self, Report};
@@ -17,7 +18,7 @@ use crate::route::{self, Order, Outcome, Reading};
 use crate::seen::{Authority, Figures, Seen, Wishes};
 use crate::state::{Command, GuardKey, State, Volatile};
 use crate::time::Time;
-use crate::turn::ROUTE_STALE;
+use crate::turn::{self, ROUTE_STALE, Standing};
 use crate::watch::Watch;
 
 /// The engine of one plan.
@@ -31,6 +32,8 @@ pub struct Engine {
     levels: Vec<Tripped>,
     /// What each instance's counters say, by its place.
     loads: Vec<load::Meter>,
+    /// How the instances stand by what `state` remembers of them; `None` when that is to be found out.
+    standing: Option<Vec<Standing>>,
     revision: u64,
     stored: u64,
     again: Option<Time>,
@@ -46,6 +49,7 @@ impl Engine {
             watches: Vec::new(),
             levels: Vec::new(),
             loads: Vec::new(),
+            standing: None,
             revision: 0,
             stored: 0,
             again: None,
@@ -78,6 +82,7 @@ impl Engine {
             )
         };
         self.seen.instances = plan.instance_keys().map(fresh).collect();
+        self.standing = None;
         if plan.routes != self.plan.routes || plan.capacity != self.plan.capacity {
             self.loads = vec![load::Meter::default(); self.seen.instances.len()];
             self.seen.figures = Figures::default();
@@ -106,6 +111,7 @@ impl Engine {
         let moved = place.is_some_and(|place| weight_of(plan, place) != weight_of(&self.plan, index));
         if place.is_none() || moved {
             self.state.soaked = std::time::Duration::ZERO;
+            self.state.periods = Periods::default();
         }
         // Whatever was told is told anew, and so stored.
         self.state.volatile.told = None;
@@ -116,6 +122,7 @@ impl Engine {
     pub fn take_over(&mut self, state: State, now: Time) {
         // Orders are numbered on, so that the outcome of an older one is still told apart.
         let orders = self.state.volatile.orders;
+        self.standing = None;
         self.state =
             State { volatile: Volatile { orders, ..Volatile::default() }, ..state.by_the_clock_of(now) };
         for instance in &mut self.seen.instances {
@@ -264,7 +271,11 @@ impl Engine {
     pub fn decide(&mut self, now: Time) -> Vec<Action> {
         self.judge(now);
         let answered = self.answered();
-        let (mut actions, again) = decide_in_place(&self.plan, &mut self.state, &self.seen, now);
+        let standing = self.standing.take();
+        let mut standing = standing.unwrap_or_else(|| turn::standing(&self.state, &self.seen));
+        let (mut actions, again) =
+            decide_in_place(&self.plan, &mut self.state, &self.seen, now, &mut standing);
+        self.standing = Some(standing);
         let unwatched = self.watches.iter().filter_map(|(_, watch)| watch.changes_at(now)).min();
         self.again = [again, unwatched].into_iter().flatten().min();
         for action in &mut actions {

@@ -139,6 +139,12 @@ impl Held {
         }
         let (Some(newest), Some(base)) = (newest, normal) else { return };
         let test = self.condition.test;
+        // In calm nothing passes, and what leaves the window needs no second test: it leaves when
+        // something passes.
+        if self.covered == 0 && self.end + 1 == values.end() && !passes(test, base, newest) {
+            (self.first, self.end, self.holds) = (self.first.max(kept), self.end + 1, false);
+            return;
+        }
         let least = u64::from(if test.is_relative() { RELATIVE_VALUES } else { 1 });
         let lasting = self.lasting.max(newest.covers * least);
         let window = self.window.max(lasting);

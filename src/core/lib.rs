@@ -19,6 +19,7 @@ pub mod lease;
 pub mod load;
 pub mod meter;
 pub mod peaks;
+pub mod periods;
 pub mod plan;
 pub mod reason;
 pub mod report;

@@ -48,6 +48,8 @@ impl Peaks {
     /// The highest of the last `window`.
     pub fn highest(&self, window: Duration, now: Time) -> Option<Peak> {
         let young = self.0.iter().filter(|peak| now.since(peak.at) < window);
-        young.copied().max_by(|one, other| one.requests_per_second.total_cmp(&other.requests_per_second))
+        young.copied().reduce(
+            |one, other| if other.requests_per_second >= one.requests_per_second { other } else { one },
+        )
     }
 }

@@ -40,6 +40,9 @@ pub struct Stage {
     pub ramp: Option<Ramp>,
     /// How long the stage must hold, all guards clear, before the next may begin.
     pub soak: Duration,
+    /// How many peaks the stage must have seen at its weight before the next may begin (see
+    /// [`crate::periods`]).
+    pub peaks: u32,
     /// Whether a person must approve the entry.
     pub approval: bool,
 }

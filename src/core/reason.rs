@@ -41,9 +41,11 @@ reasons! {
     Joining,
     /// The stage holds its weight until its soak is done.
     Soaking,
+    /// The stage has soaked, and waits for the peaks that it must see.
+    AwaitingPeak,
     /// A stage was entered.
     StageEntered,
-    /// A stage's soak is done.
+    /// A stage has soaked, and seen its peaks.
     StageProven,
     /// The next stage needs a person's approval.
     AwaitingApproval,

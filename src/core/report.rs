@@ -115,7 +115,7 @@ pub struct Report {
     pub conditions: Vec<Condition>,
     /// Every guard.
     pub guards: Vec<GuardReport>,
-    /// When the present soak ends if nothing stops it.
+    /// When the present soak ends, its peaks seen, if nothing stops it.
     pub soak_ends: Option<Time>,
     /// What an approval must carry now.
     pub approval_token: String,

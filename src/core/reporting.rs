@@ -5,7 +5,7 @@ use crate::reason::Reason;
 use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
-use crate::rules::{commands, floors, raise, soak, walk_back};
+use crate::rules::{commands, floors, peaks, raise, soak, walk_back};
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -22,6 +22,8 @@ pub enum Cause {
     Ramp(Time),
     /// The stage soaks; its end, while the clock runs.
     Soak(Option<Time>),
+    /// The stage has not seen its peaks; when the next can have been seen, while the clock runs.
+    Peaks(Option<Time>),
     /// This stage needs a person's approval.
     Approval(usize),
     /// The next stage is beyond `targetStage`.
@@ -38,6 +40,7 @@ impl Cause {
             Self::Recording => Reason::Recording,
             Self::Ramp(_) => Reason::RampWaiting,
             Self::Soak(_) => Reason::Soaking,
+            Self::Peaks(_) => Reason::AwaitingPeak,
             Self::Approval(_) => Reason::AwaitingApproval,
             Self::TargetReached => Reason::TargetStageReached,
             Self::Short(_) => Reason::CapacityShort,
@@ -50,7 +53,7 @@ impl Cause {
     pub fn until(&self, turn: &Turn) -> Option<Time> {
         match self {
             Self::Obstacle(Obstacle::Cooldown(until), _) | Self::Ramp(until) => Some(*until),
-            Self::Soak(until) => *until,
+            Self::Soak(until) | Self::Peaks(until) => *until,
             Self::Obstacle(Obstacle::Unknown(place), _) => {
                 match turn.seen.judgements.get(*place)?.1.unknown.as_ref()? {
                     Unknown::Stale { since } => Some(*since + obstacles::BLIND),
@@ -83,6 +86,7 @@ pub fn causes(turn: &Turn) -> Vec<Cause> {
     let stops = |cause: &Cause| matches!(cause, Cause::Obstacle(obstacle, _) if soak::stops(obstacle));
     let soaks = soak::is_at_weight(turn) && !causes.iter().any(stops);
     causes.extend(wait(turn, soaks));
+    causes.extend(unseen(turn, soaks));
     causes
 }
 
@@ -147,17 +151,17 @@ fn wait(turn: &Turn, soaks: bool) -> Option<Cause> {
     (turn.state.soaked < stage.soak).then(|| Cause::Soak(soaks.then_some(ends)))
 }
 
+/// The peaks that the stage has not seen yet.
+fn unseen(turn: &Turn, soaks: bool) -> Option<Cause> {
+    let stage = turn.plan.stages.get(turn.state.stage?).filter(|_| soak::is_at_weight(turn))?;
+    let missing = turn.state.periods.seen() < stage.peaks;
+    missing.then(|| Cause::Peaks(peaks::next(turn).filter(|_| soaks)))
+}
+
 /// What the first step towards a stage is short of.
 fn short(turn: &Turn, stage: usize) -> Option<Cause> {
     let to = raise::step_to(turn, stage)?;
     capacity::against_raising(turn, to).map(Cause::Short)
-}
-
-/// When the present soak ends, while its clock runs.
-pub fn soak_ends(turn: &Turn) -> Option<Time> {
-    let stage = turn.plan.stages.get(turn.state.stage?)?;
-    (turn.state.soaked < stage.soak && soak::runs(turn))
-        .then(|| turn.now + stage.soak.saturating_sub(turn.state.soaked))
 }
 
 /// Whether every stage is done.
@@ -166,7 +170,7 @@ fn completed(turn: &Turn) -> bool {
     turn.state.stage == Some(turn.plan.stages.len() - 1)
         && turn.state.intended.is_some_and(|weight| weight >= stage.weight)
         && turn.state.raise.is_none()
-        && turn.state.soaked >= stage.soak
+        && soak::is_done(turn.state, stage)
 }
 
 /// Where the plan stands, in one word.
@@ -205,7 +209,10 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
         Phase::Completed
     } else if causes.iter().any(|cause| matches!(cause, Cause::Approval(_))) {
         Phase::AwaitingApproval
-    } else if causes.iter().any(|cause| matches!(cause, Cause::Soak(_) | Cause::TargetReached)) {
+    } else if causes
+        .iter()
+        .any(|cause| matches!(cause, Cause::Soak(_) | Cause::Peaks(_) | Cause::TargetReached))
+    {
         Phase::Soaking
     } else {
         Phase::Shifting
@@ -233,7 +240,7 @@ pub fn report(turn: &Turn) -> Report {
         conditions: conditions(turn, phase, &blocked_by),
         blocked_by,
         guards: guards.collect(),
-        soak_ends: soak_ends(turn),
+        soak_ends: soak::ends(turn),
         approval_token: commands::expected(turn),
         token_needed: commands::token_needed(turn),
         capacity: figures(turn),
@@ -268,6 +275,7 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
             Reason::Held
                 | Reason::PausedBySpec
                 | Reason::Soaking
+                | Reason::AwaitingPeak
                 | Reason::RampWaiting
                 | Reason::AwaitingApproval
                 | Reason::TargetStageReached

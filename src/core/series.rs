@@ -170,6 +170,10 @@ const fn is_of_means(test: Test) -> bool {
 }
 
 fn mean(points: &[Point], covered: Duration) -> Point {
+    // That of one is itself, without rounding.
+    if let [point] = points {
+        return *point;
+    }
     let seconds = covered.as_secs_f64();
     let weighted = |value: fn(&Point) -> f64| {
         points.iter().map(|point| value(point) * point.covers.as_secs_f64()).sum::<f64>() / seconds

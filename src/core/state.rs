@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::guard::{Level, Signal, Tripped};
 use crate::peaks::Peaks;
+use crate::periods::Periods;
 use crate::reason::Reason;
 use crate::report::Phase;
 use crate::route::Reading;
@@ -29,6 +30,8 @@ pub struct State {
     pub stage_since: Time,
     /// How long the stage has soaked, as far as the clock has counted.
     pub soaked: Duration,
+    /// The peaks that the stage has seen at its weight.
+    pub periods: Periods,
     /// Stages (by name) whose soak completed and that no retreat has passed since.
     pub proven: BTreeSet<String>,
     /// Approvals from `spec.approvals` that were spent by an entry.
@@ -77,6 +80,7 @@ impl State {
         self.retreats.iter_mut().for_each(|at| *at = (*at).min(now));
         self.put_backs.iter_mut().for_each(|put_back| put_back.at = put_back.at.min(now));
         self.peaks.0.iter_mut().for_each(|peak| peak.at = peak.at.min(now));
+        self.periods.now.iter_mut().for_each(|period| period.since = period.since.min(now));
         self.cooldown_until = self.cooldown_until.map(|until| until.min(now + retreat::DAY));
         self
     }

@@ -22,6 +22,7 @@ pub fn token(plan: &Plan, retreats_ever: u32) -> String {
         hash.number(stage.ramp.map_or(0, |ramp| u64::from(ramp.step.hundredths())));
         hash.number(stage.ramp.map_or(0, |ramp| millis(ramp.every)));
         hash.number(millis(stage.soak));
+        hash.number(u64::from(stage.peaks));
         hash.number(u64::from(stage.approval));
     }
     hash.number(routes.len() as u64);
@@ -155,6 +156,7 @@ mod tests {
                 weight: Weight::from_hundredths(5000),
                 ramp: None,
                 soak: Duration::from_mins(1),
+                peaks: 0,
                 approval: true,
             }],
             routes: vec![],
@@ -188,6 +190,9 @@ mod tests {
         let mut changed = plan();
         changed.stages[0].soak = Duration::from_secs(59);
         assert_ne!(token(&changed, 2), before);
+        let mut peaks = plan();
+        peaks.stages[0].peaks = 1;
+        assert_ne!(token(&peaks, 2), before);
         let mut promises = plan();
         promises.capacity.takeover.legacy = 0.5;
         assert_ne!(token(&promises, 2), before);

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::time::Duration;
 
 use crate::action::Action;
+use crate::periods::Periods;
 use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::route::{Order, Outcome, Purpose, Reading};
@@ -18,9 +19,9 @@ pub const ROUTE_STALE: Duration = Duration::from_secs(6);
 /// Weights this near are the same: a load balancer's weights are small integers.
 pub const SAME: Weight = Weight::from_hundredths(25);
 
-/// What is remembered of one instance.
-#[derive(Debug, PartialEq)]
-struct Standing {
+/// What is remembered of one instance, found by its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
     /// Whether it is in [`State::joined`].
     joined: bool,
     /// What it looked like when it last stood as this plan wants it, of [`crate::state::Volatile::ours`].
@@ -46,21 +47,34 @@ pub struct Turn<'a> {
 impl<'a> Turn<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut State, seen: &'a Seen, now: Time) -> Self {
         let standing = standing(state, seen);
+        Self::again(plan, state, seen, now, standing)
+    }
+
+    /// A turn after another one, which found out how the instances stand.
+    pub fn again(
+        plan: &'a Plan,
+        state: &'a mut State,
+        seen: &'a Seen,
+        now: Time,
+        standing: Vec<Standing>,
+    ) -> Self {
+        debug_assert_eq!(standing, self::standing(state, seen));
         let (writes, tells) = (Vec::new(), Vec::new());
         let spare = OnceCell::new();
         Self { plan, state, seen, now, standing, spare, writes, tells, record: false, again: None }
     }
 
     /// Writes first, then the record, then words: towards safety, act, then record (R8). A raise is
-    /// written only in a later turn, when its record is confirmed. With them, when to ask again.
-    pub fn end(self) -> (Vec<Action>, Option<Time>) {
+    /// written only in a later turn, when its record is confirmed. With them, when to ask again, and how
+    /// the instances stand.
+    pub fn end(self) -> (Vec<Action>, Option<Time>, Vec<Standing>) {
         debug_assert_eq!(self.standing, standing(self.state, self.seen));
         let mut actions = self.writes;
         if self.record {
             actions.push(Action::Record { revision: 0 });
         }
         actions.extend(self.tells);
-        (actions, self.again)
+        (actions, self.again, self.standing)
     }
 
     /// The state changed in a way that must be stored.
@@ -114,8 +128,7 @@ impl<'a> Turn<'a> {
         let weight = self.intended();
         self.state.raise = None;
         self.state.volatile.raise_in_doubt = false;
-        self.state.soaked = Duration::ZERO;
-        self.state.volatile.soak_counted_to = None;
+        self.soak_anew();
         let stage = self.plan.stage_at(weight);
         // Of two stages at one weight the later one may never have been entered.
         if stage < self.state.stage {
@@ -132,6 +145,13 @@ impl<'a> Turn<'a> {
         };
         self.state.proven.retain(stands);
         self.record();
+    }
+
+    /// The stage has stood for nothing yet.
+    pub fn soak_anew(&mut self) {
+        self.state.soaked = Duration::ZERO;
+        self.state.periods = Periods::default();
+        self.state.volatile.soak_counted_to = None;
     }
 
     /// Orders a write; it takes the place of one to the same instance ordered before in this turn.
@@ -236,7 +256,8 @@ impl<'a> Turn<'a> {
     }
 }
 
-fn standing(state: &State, seen: &Seen) -> Vec<Standing> {
+/// How the instances stand.
+pub fn standing(state: &State, seen: &Seen) -> Vec<Standing> {
     let standing = |seen: &crate::route::Seen| Standing {
         joined: state.joined.contains(&seen.key),
         ours: state.volatile.ours.get(&seen.key).cloned(),

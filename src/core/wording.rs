@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::guard::{Condition, Test, Unknown};
+use crate::periods;
 use crate::report::{Blocker, Who};
 use crate::reporting::Cause;
 use crate::rules::capacity::{self, Shortage};
-use crate::rules::commands;
-use crate::rules::floors;
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
+use crate::rules::{commands, floors, peaks};
 use crate::state::GuardKey;
 use crate::time::Time;
 use crate::turn::Turn;
@@ -33,6 +33,17 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
         Cause::Recording => waits("the raise is being recorded before it is written".into(), None),
         Cause::Ramp(until) => waits("the next step of the ramp is not due yet".into(), Some(*until)),
         Cause::Soak(until) => waits("the stage soaks".into(), *until),
+        Cause::Peaks(until) => {
+            let stage = turn.state.stage.and_then(|index| turn.plan.stages.get(index));
+            let seen = stage.and_then(|stage| peaks::words(turn.state, stage)).unwrap_or_default();
+            let length = turn.plan.capacity.demand.map(|demand| periods::length(&demand)).unwrap_or_default();
+            let hours = length.as_secs_f64() / 3600.0;
+            let message = format!(
+                "{seen}; another is with each full {hours} h in which demand comes within 10 % of the highest of \
+                 spec.demand.peakWindow"
+            );
+            waits(message, *until)
+        }
         Cause::Approval(stage) => {
             let name = turn.plan.stages.get(*stage).map_or("", |stage| stage.name.as_str());
             let value = if commands::token_needed(turn) {

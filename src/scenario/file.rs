@@ -207,7 +207,7 @@ pub struct Need {
     /// What it is, in a sentence.
     pub missing: String,
 
-    /// The fields of the plan that are not known yet, such as `spec.databases[0].users`. They are left out
+    /// The fields of the plan that are not known yet, such as `spec.changes`. They are left out
     /// until then. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,

@@ -8,7 +8,7 @@ use crate::api::{duration, number, wall};
 use crate::core::capacity::{Capacity, Source};
 use crate::core::defaults;
 use crate::core::guard::{Condition, Guard, Signal, Test};
-use crate::core::plan::{Database, Plan, RollbackTo, Stage};
+use crate::core::plan::{Database, Plan, RollbackTo, Stage, When};
 use crate::core::time::Time;
 use crate::sim::scenario::MONDAY;
 
@@ -26,6 +26,7 @@ pub fn write(plan: &Plan) -> (Value, Vec<String>) {
             "to": match plan.rollback.to { RollbackTo::Previous => "Previous", RollbackTo::Zero => "Zero" },
             "maxStep": plan.rollback.max_step.percent(),
             "every": duration::format(plan.rollback.every),
+            "when": match plan.rollback.when { When::Attributed => "Attributed", When::Always => "Always" },
         },
     });
     capacity(plan, &mut spec, &mut lost);
@@ -95,8 +96,11 @@ fn stage(stage: &Stage) -> Value {
     if let Some(ramp) = stage.ramp {
         written["ramp"] = json!({"step": ramp.step.percent(), "every": duration::format(ramp.every)});
     }
-    if !stage.soak.is_zero() {
+    if !stage.soak.is_zero() || stage.peaks > 0 {
         written["soak"] = json!({"for": duration::format(stage.soak)});
+    }
+    if stage.peaks > 0 {
+        written["soak"]["peaks"] = stage.peaks.into();
     }
     if stage.approval {
         written["approval"] = "Required".into();
@@ -120,6 +124,10 @@ fn database(database: &Database, lost: &mut Vec<String>) -> Value {
         json!({"name": database.name, "every": duration::format(database.every), "guards": guards});
     if let Some(capacity) = database.connection_rate_capacity {
         written["connectionRateCapacity"] = capacity.into();
+    }
+    if database.by_side {
+        // The names stand for nothing: a simulated database counts by side.
+        written["users"] = json!({"legacy": ["app_legacy"], "kubernetes": ["app_kube"]});
     }
     written
 }

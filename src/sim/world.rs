@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crossfade_core::guard::Signal;
 use crossfade_core::peaks::{Peak, Peaks};
+use crossfade_core::periods::Periods;
 use crossfade_core::seen::Wishes;
 use crossfade_core::state::{GuardKey, State};
 use crossfade_core::time::Time;
@@ -204,6 +205,10 @@ fn standing(setup: &ServiceSetup, now: Time) -> State {
         stage,
         stage_since: now - Duration::from_hours(48),
         soaked: present.map(|stage| stage.soak).unwrap_or_default(),
+        periods: Periods {
+            peaks: vec![setup.peak.unwrap_or_default(); present.map_or(0, |stage| stage.peaks as usize)],
+            now: None,
+        },
         proven: plan
             .stages
             .iter()

@@ -46,10 +46,18 @@ pub struct DatabaseSpec {
     #[schemars(schema_with = "shape::amount")]
     pub connection_rate_capacity: Option<f64>,
 
+    /// The users as whom each side connects. With them a surge is known to be Kubernetes' own (it is
+    /// walked back), or common to both sides (it is held, as moving traffic does not cure it). The server
+    /// must count connects by user: MariaDB with `userstat=1`, or either with `performance_schema=ON`.
+    /// While it does not, `status.databases[].sides` says what to do; guards work all the same.
+    /// Default: none, and the sides are not told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UsersSpec>,
+
     /// Laid over the default set: a signal that is left out keeps its default thresholds. Those in
     /// force stand in `status.databases[].guards[]`, and `crossfade check FILE` prints them.
-    /// The default set: ConnectionRate pauses above 1.5 times its baseline for 3s (it rolls back
-    /// only when absolute thresholds are given); ConnectionsOfMax pauses above 70 %, or when full
+    /// The default set: ConnectionRate pauses above 1.5 times its baseline for 3s (it never rolls
+    /// back; give thresholds with `rollback` for that); ConnectionsOfMax pauses above 70 %, or when full
     /// in 60s at its present slope, and rolls back above 85 % for 3s, or when full in 20s;
     /// FailedConnections pauses above 0.1 % and 5/s, and rolls back above 1 % and 20/s.
     /// Default: none.
@@ -57,6 +65,21 @@ pub struct DatabaseSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 3))]
     pub guards: Vec<GuardSpec>,
+}
+
+/// The users as whom each side connects to the database, the host part left out. No user stands on
+/// both sides.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[x_kube(validation = &rules::USER_ON_ONE_SIDE)]
+#[serde(rename_all = "camelCase")]
+pub struct UsersSpec {
+    /// The users of the legacy side, 1 to 16. Case counts.
+    #[schemars(schema_with = "shape::users")]
+    pub legacy: Vec<String>,
+
+    /// The users of the Kubernetes side, 1 to 16. Case counts.
+    #[schemars(schema_with = "shape::users")]
+    pub kubernetes: Vec<String>,
 }
 
 /// A MySQL or MariaDB server.
@@ -114,13 +137,13 @@ pub enum SignalName {
     FailedConnections,
 }
 
-/// A signal with its thresholds. They are given together, all absolute (`pause`, `rollback`,
-/// `resume`) or all relative to the baseline (`pause` and `resume`), and replace the default ones.
+/// A signal with its thresholds. They are given together, all absolute or all relative to the
+/// baseline, and replace the default ones. Relative ones may do without `rollback`: then they only
+/// pause.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
     validation = &rules::THRESHOLDS_TOGETHER,
     validation = &rules::ONE_MEASURE,
-    validation = &rules::RELATIVE_ONLY_PAUSES,
     validation = &rules::ABSOLUTE_NEEDS_ROLLBACK,
     validation = &rules::RELATIVE_IS_A_RATE,
     validation = &rules::RESUME_BELOW_PAUSE,
@@ -143,9 +166,10 @@ pub struct GuardSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Rise>,
 
-    /// A retreat begins once this was crossed. Always absolute.
+    /// A retreat begins once this was crossed. Not below `pause`. A relative one knows nothing until a
+    /// baseline is learned (15 min).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollback: Option<RollbackRise>,
+    pub rollback: Option<Rise>,
 
     /// Clears the guard when it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,26 +191,6 @@ pub struct Rise {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "shape::factor")]
     pub above_baseline: Option<String>,
-
-    /// For how long in all, at most 10m.
-    #[serde(rename = "for")]
-    #[schemars(schema_with = "shape::duration")]
-    pub lasting: String,
-
-    /// Out of the last how long, at most 10m. Default: `for`, that is without a break.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "shape::duration")]
-    pub within: Option<String>,
-}
-
-/// A threshold whose crossing begins a retreat. It is always absolute.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[x_kube(validation = &rules::WINDOW)]
-#[serde(rename_all = "camelCase")]
-pub struct RollbackRise {
-    /// The value in the signal's unit: attempts per second, or percent. Not below `pause.above`.
-    #[schemars(schema_with = "shape::level")]
-    pub above: f64,
 
     /// For how long in all, at most 10m.
     #[serde(rename = "for")]

@@ -8,7 +8,7 @@ mod prometheus;
 mod route;
 
 pub use capacity::{DemandSpec, LegacyCapacitySpec, LegacySpec, Measured, TakeoverSpec};
-pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, RollbackRise, SignalName};
+pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, SignalName, UsersSpec};
 pub use kubernetes::{FloorSpec, KubernetesSpec, TargetSpec, WorkloadSpec};
 pub use prometheus::PrometheusSpec;
 pub use route::{HaproxySpec, HaproxyTls, RouteSpec};
@@ -79,7 +79,8 @@ use super::{rules, shape};
     validation = &rules::APPROVALS_ARE_STAGES,
     validation = &rules::DEMAND_IS_A_ROUTE,
     validation = &rules::LEGACY_NEEDS_DEMAND,
-    validation = &rules::KUBERNETES_NEEDS_DEMAND
+    validation = &rules::KUBERNETES_NEEDS_DEMAND,
+    validation = &rules::PEAKS_NEED_DEMAND
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationPlanSpec {
@@ -199,6 +200,16 @@ pub struct SoakSpec {
     #[serde(rename = "for")]
     #[schemars(schema_with = "shape::duration")]
     pub lasting: String,
+
+    /// How many peaks the stage must have seen at its weight besides, 0 to 31. A peak is a full day (or
+    /// `demand.peakWindow`, if that is shorter) in which demand, by means of 5 minutes, came within 10
+    /// percent of the highest of `demand.peakWindow`. Days follow one another from when the stage stands
+    /// at its weight; one counts as full if the soak clock ran for all of it but a twelfth (two hours).
+    /// When demand rises later, days that were too quiet beside it count no more. A retreat resets them.
+    /// It needs a `demand` that is watched: by `route` or `prometheus`. Default: 0.
+    #[serde(default)]
+    #[schemars(schema_with = "shape::peaks")]
+    pub peaks: u32,
 }
 
 /// Whether a person must approve the entry into a stage.
@@ -233,11 +244,22 @@ pub struct RollbackSpec {
     #[serde(default = "step_every")]
     #[schemars(schema_with = "shape::duration")]
     pub every: String,
+
+    /// Whose surge a retreat answers, where `spec.databases[].users` tells. `Attributed`: Kubernetes'
+    /// own; a surge of both sides or of legacy's is held, and one of unknown origin gets one step,
+    /// then those that are seen to help. `Always`: whoever's. Default: Attributed.
+    #[serde(default)]
+    pub when: RollbackWhen,
 }
 
 impl Default for RollbackSpec {
     fn default() -> Self {
-        Self { to: RollbackGoal::default(), max_step: max_step(), every: step_every() }
+        Self {
+            to: RollbackGoal::default(),
+            max_step: max_step(),
+            every: step_every(),
+            when: RollbackWhen::default(),
+        }
     }
 }
 
@@ -257,4 +279,14 @@ pub enum RollbackGoal {
     Previous,
     /// All the way to legacy.
     Zero,
+}
+
+/// Whose surge a retreat answers.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RollbackWhen {
+    /// Kubernetes' own.
+    #[default]
+    Attributed,
+    /// Whoever's.
+    Always,
 }

@@ -45,10 +45,28 @@ shapes! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(max = 32))]
         soaked: Option<String>,
-        /// When its soak ends if nothing stops it.
+        /// The peaks that it has seen: the highest demand of each, in requests per second.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 31))]
+        peaks: Vec<f64>,
+        /// The day (or `demand.peakWindow`) under way that may be the next peak.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        period: Option<PeriodStatus>,
+        /// When its soak ends, its peaks seen, if nothing stops it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(max = 40))]
         ends_at: Option<String>,
+    }
+    /// A period that may be a peak, when this was written.
+    PeriodStatus {
+        /// When it began.
+        #[schemars(length(max = 40))]
+        since: String,
+        /// For how long of it the soak clock ran.
+        #[schemars(length(max = 32))]
+        watched: String,
+        /// The highest demand in it, in requests per second.
+        highest: f64,
     }
     /// Kubernetes' share of the traffic in percent.
     WeightStatus {

@@ -35,6 +35,7 @@ fn a_right_spec_becomes_the_cores_plan() {
             weight: Weight::from_hundredths(5025),
             ramp: Some(Ramp { step: Weight::from_hundredths(500), every: Duration::from_mins(5) }),
             soak: Duration::ZERO,
+            peaks: 0,
             approval: true,
         }
     );
@@ -55,7 +56,7 @@ fn a_right_spec_becomes_the_cores_plan() {
     );
     let every = Duration::from_secs(5);
     let max_step = Weight::from_hundredths(2500);
-    assert_eq!(plan.rollback, Rollback { to: RollbackTo::Previous, max_step, every, when: When::Always });
+    assert_eq!(plan.rollback, Rollback { to: RollbackTo::Previous, max_step, every, when: When::Attributed });
     assert_eq!(parsed.secrets(), BTreeSet::from(["accounts-db-ca", "accounts-db-monitor", "edge-haproxy"]));
     assert_eq!(parsed.mysql("accounts").unwrap().port, 3306);
     assert_eq!(parsed.haproxy("edge").unwrap().backend, "mail");
@@ -148,17 +149,57 @@ fn what_the_core_finds_names_the_values_and_replaces_the_rule() {
 }
 
 #[test]
-fn a_relative_rollback_is_refused_with_its_reason() {
-    let spec = with(&[
-        ("/databases/0/guards/0/pause", json!({"aboveBaseline": "1.5", "for": "3s"})),
-        ("/databases/0/guards/0/rollback", json!({"aboveBaseline": "2", "for": "3s"})),
-        ("/databases/0/guards/0/resume", json!({"belowBaseline": "1.2", "for": "3s"})),
-    ]);
-    let all = wrong(&spec).join("\n");
-    assert!(
-        all.contains("spec.databases[0].guards[0].rollback.aboveBaseline: there is no such field; relative thresholds only pause"),
-        "{all}"
+fn a_relative_guard_rolls_back_where_it_says_so() {
+    let relative = |rollback: &str| {
+        with(&[
+            ("/databases/0/guards/0/pause", json!({"aboveBaseline": "1.5", "for": "3s"})),
+            (
+                "/databases/0/guards/0/rollback",
+                json!({"aboveBaseline": rollback, "for": "8s", "within": "10s"}),
+            ),
+            ("/databases/0/guards/0/resume", json!({"belowBaseline": "1.2", "for": "60s"})),
+        ])
+    };
+    assert_eq!(
+        parse(&relative("2.25")).unwrap().plan.databases[0].guards[0],
+        Guard {
+            signal: Signal::ConnectionRate,
+            pause: vec![seconds(Test::AboveBaseline(1.5), 3, 3)],
+            rollback: vec![seconds(Test::AboveBaseline(2.25), 8, 10)],
+            resume: seconds(Test::BelowBaseline(1.2), 60, 60),
+        }
     );
+    assert_eq!(
+        wrong(&relative("1.4")),
+        ["spec.databases[0].guards[0].rollback.aboveBaseline: 1.4 is below pause, 1.5; raise \
+          rollback.aboveBaseline, or lower pause.aboveBaseline"]
+    );
+}
+
+#[test]
+fn users_tell_the_sides_apart_and_each_stands_on_one() {
+    let users = |kubernetes: &str| {
+        with(&[("/databases/0/users", json!({"legacy": ["app_legacy", "cron"], "kubernetes": [kubernetes]}))])
+    };
+    let parsed = parse(&users("app_kube")).unwrap();
+    assert!(parsed.plan.databases[0].by_side);
+    assert_eq!(parsed.spec.databases[0].users.as_ref().unwrap().legacy, ["app_legacy", "cron"]);
+    assert!(!parse(&spec()).unwrap().plan.databases[0].by_side, "nobody said who is who");
+    assert_eq!(
+        wrong(&users("cron")),
+        [
+            "spec.databases[0].users: a user stands on both sides, and nobody could tell whose its connects are; \
+          create a user of its own for the Kubernetes side, and name each on one side only"
+        ]
+    );
+}
+
+#[test]
+fn a_retreat_answers_kubernetes_own_surge_unless_told_to_answer_every_one() {
+    let when = |spec: &Value| parse(spec).unwrap().plan.rollback.when;
+    assert_eq!(when(&spec()), When::Attributed);
+    assert_eq!(when(&with(&[("/rollback", json!({"when": "Attributed"}))])), When::Attributed);
+    assert_eq!(when(&with(&[("/rollback", json!({"when": "Always"}))])), When::Always);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::api::render::{Engine, StatusInput, render};
 use crate::api::{number, restore, schema};
 use crate::core::guard::{Level, Signal, Tripped};
 use crate::core::peaks::{Peak, Peaks};
+use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::report::{Condition, Report};
@@ -49,6 +50,22 @@ fn tripped() -> impl Strategy<Value = Tripped> {
     (level, time(), baseline).prop_map(|(level, since, baseline)| Tripped { level, since, baseline })
 }
 
+fn amount() -> impl Strategy<Value = f64> {
+    prop::num::f64::POSITIVE | prop::num::f64::ZERO
+}
+
+fn periods() -> impl Strategy<Value = Periods> {
+    let now = of((time(), 0..90_000_000_u64, amount()));
+    (vec(amount(), 0..=31), now).prop_map(|(peaks, now)| {
+        let now = now.map(|(since, watched, highest)| Period {
+            since,
+            watched: Duration::from_millis(watched),
+            highest,
+        });
+        Periods { peaks, now }
+    })
+}
+
 prop_compose! {
     fn progress()(
         intended in of(weight()),
@@ -56,6 +73,7 @@ prop_compose! {
         stage in of(0..3_usize),
         stage_since in time(),
         soaked in 0..10_000_000_000_u64,
+        periods in periods(),
         proven in btree_set("[a-z]{1,9}", 0..4),
         spent in btree_set("[a-z]{1,9}", 0..4),
         approved in of("[a-z]{1,9}"),
@@ -68,6 +86,7 @@ prop_compose! {
             stage,
             stage_since,
             soaked: Duration::from_millis(soaked),
+            periods,
             proven, spent, approved, joined, last_step,
             ..State::default()
         }

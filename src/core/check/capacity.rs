@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Found;
 use crate::capacity::{Demand, Kubernetes, Legacy, Source};
+use crate::periods;
 use crate::plan::Plan;
 
 /// The shortest and the longest time for which the highest demand counts.
@@ -32,6 +33,9 @@ impl Found {
                 "name the route whose load balancers count the requests, as in demand: {route: edge}",
             );
         }
+        for (index, stage) in plan.stages.iter().enumerate().filter(|(_, stage)| stage.peaks > 0) {
+            self.peaks(&format!("spec.stages[{index}].soak.peaks"), capacity.demand.as_ref(), stage.peaks);
+        }
         let shares = [("legacy", capacity.takeover.legacy), ("kubernetes", capacity.takeover.kubernetes)];
         for (side, share) in shares {
             if !(0.0..=1.0).contains(&share) {
@@ -41,6 +45,26 @@ impl Found {
                     "write a value from 0 to 100",
                 );
             }
+        }
+    }
+
+    /// A peak is one beside others, and all of them must be watched.
+    fn peaks(&mut self, field: &str, demand: Option<&Demand>, peaks: u32) {
+        if peaks > periods::MOST {
+            let most = periods::MOST;
+            self.say(
+                field,
+                format!("{peaks} peaks are more than the {most} that are kept"),
+                "write for example 5",
+            );
+        }
+        if demand.is_none_or(|demand| matches!(demand.from, Source::Declared { .. })) {
+            self.say(
+                field,
+                "a peak is seen only where demand is watched",
+                "name the route whose load balancers count the requests, as in demand: {route: edge}, or a \
+                 query, or leave peaks out",
+            );
         }
     }
 

@@ -107,13 +107,13 @@ fn each_mistake_is_told_at_its_field() {
 
 #[test]
 fn thresholds_are_told_by_their_part_of_the_guard() {
-    use Test::{Above, AboveBaseline, Below, BelowBaseline, Trend};
+    use Test::{Above, AboveBaseline, Below, BelowBaseline};
     let right = (Above(70.0), Above(85.0), Below(60.0));
     for (part, pause, rollback, resume) in [
         ("resume", right.0, right.1, Below(70.0)),
         ("rollback.above", right.0, Above(69.9), right.2),
-        ("rollback", right.0, AboveBaseline(2.0), right.2),
-        ("rollback", right.0, Trend(40.0), right.2),
+        ("rollback.aboveBaseline", AboveBaseline(2.0), AboveBaseline(1.9), BelowBaseline(1.2)),
+        ("rollback", right.0, Below(85.0), right.2),
         ("resume", right.0, right.1, Above(60.0)),
         ("pause", Below(70.0), right.1, right.2),
         ("pause.above", Above(100.0), Above(100.0), right.2),

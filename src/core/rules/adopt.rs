@@ -4,8 +4,6 @@
 //! own; once that is stored, it goes on as a restarted one. A restarted one compares: the weight
 //! read back is the truth.
 
-use std::time::Duration;
-
 use crate::reason::Reason;
 use crate::seen::Authority;
 use crate::turn::{Turn, above, below, same};
@@ -31,7 +29,7 @@ fn adopt(turn: &mut Turn) {
     turn.state.intended = Some(found);
     turn.state.stage = turn.plan.stage_at(found);
     turn.state.stage_since = turn.now;
-    turn.state.soaked = Duration::ZERO;
+    turn.soak_anew();
     // Stages below were passed by whoever set this weight: a retreat may stop there.
     let below = turn.plan.stages.iter().filter(|stage| stage.weight < found);
     turn.state.proven = below.map(|stage| stage.name.clone()).collect();

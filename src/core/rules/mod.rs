@@ -12,6 +12,7 @@ pub mod levels;
 pub mod obstacles;
 pub mod outright;
 pub mod peak;
+pub mod peaks;
 pub mod raise;
 pub mod retreat;
 pub mod soak;

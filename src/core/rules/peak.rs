@@ -41,7 +41,12 @@ pub fn count(turn: &mut Turn) {
         return;
     }
     let requests_per_second = mean.sum / mean.covered.as_secs_f64();
+    let covered = mean.covered;
     (mean.sum, mean.covered) = (0.0, Duration::ZERO);
+    // A stage has seen what its soak clock was there for.
+    if turn.state.volatile.soak_counted_to.is_some() {
+        turn.state.periods.take(at, covered, requests_per_second);
+    }
     turn.spare.take();
     if turn.state.peaks.push(Peak { at, requests_per_second }, demand.peak_window) {
         turn.record();

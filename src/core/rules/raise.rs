@@ -4,7 +4,7 @@ use crate::plan::Stage;
 use crate::reason::Reason;
 use crate::rules::obstacles::{self, Obstacle};
 use crate::rules::retreat::step_back_to;
-use crate::rules::{capacity, commands};
+use crate::rules::{capacity, commands, soak};
 use crate::state::Raise;
 use crate::turn::Turn;
 use crate::weight::Weight;
@@ -62,9 +62,9 @@ pub fn settle_doubt(turn: &mut Turn) {
 
 fn begin(turn: &mut Turn) {
     if let Some(next) = next_stage(turn) {
-        if obstacles::all(turn).next().is_some()
-            || next > turn.plan.furthest()
+        if next > turn.plan.furthest()
             || !commands::is_approved(turn, next)
+            || obstacles::all(turn).next().is_some()
             || step_to(turn, next).is_some_and(|to| capacity::against_raising(turn, to).is_some())
         {
             return;
@@ -110,13 +110,14 @@ fn present<'a>(turn: &Turn<'a>) -> Option<&'a Stage> {
     turn.plan.stages.get(turn.state.stage?)
 }
 
-/// The stage after the present one, once that one is at its weight and has soaked.
+/// The stage after the present one, once that one is at its weight, has soaked and seen
+/// its peaks.
 pub fn next_stage(turn: &Turn) -> Option<usize> {
     let next = match turn.state.stage {
         None => 0,
         Some(index) => {
             let stage = turn.plan.stages.get(index)?;
-            let done = turn.intended() >= stage.weight && turn.state.soaked >= stage.soak;
+            let done = turn.intended() >= stage.weight && soak::is_done(turn.state, stage);
             if !done {
                 return None;
             }
@@ -130,8 +131,7 @@ fn enter(turn: &mut Turn, next: usize) {
     commands::spend_approval(turn, next);
     turn.state.stage = Some(next);
     turn.state.stage_since = turn.now;
-    turn.state.soaked = std::time::Duration::ZERO;
-    turn.state.volatile.soak_counted_to = None;
+    turn.soak_anew();
     turn.record();
     if let Some(stage) = present(turn) {
         turn.tell(Reason::StageEntered, format!("stage {} at {} % begins", stage.name, stage.weight));

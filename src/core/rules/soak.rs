@@ -4,8 +4,12 @@
 
 use std::time::Duration;
 
+use crate::plan::Stage;
 use crate::reason::Reason;
 use crate::rules::obstacles::{self, Obstacle};
+use crate::rules::peaks;
+use crate::state::State;
+use crate::time::Time;
 use crate::turn::{ROUTE_STALE, Turn};
 
 /// Status gets the clock at each of so many parts of the soak ...
@@ -16,7 +20,7 @@ const PART_AT_LEAST: Duration = Duration::from_secs(5);
 /// Advances the clock.
 pub fn count(turn: &mut Turn) {
     let Some(stage) = turn.state.stage.and_then(|index| turn.plan.stages.get(index)) else { return };
-    if turn.state.soaked >= stage.soak && turn.state.proven.contains(&stage.name) {
+    if is_done(turn.state, stage) && turn.state.proven.contains(&stage.name) {
         return;
     }
     let counted_to = turn.state.volatile.soak_counted_to;
@@ -33,16 +37,33 @@ pub fn count(turn: &mut Turn) {
     let after = (before + span).min(stage.soak);
     turn.state.soaked = after;
     turn.state.volatile.soak_counted_to = Some(now);
-    if after >= stage.soak {
+    peaks::count(turn, stage, span);
+    if is_done(turn.state, stage) {
         turn.state.proven.insert(stage.name.clone());
         turn.record();
-        turn.tell(Reason::StageProven, format!("stage {} has soaked", stage.name));
+        let peaks = peaks::words(turn.state, stage).map(|peaks| format!(", {peaks}")).unwrap_or_default();
+        turn.tell(Reason::StageProven, format!("stage {} has soaked{peaks}", stage.name));
         return;
     }
     let part = (stage.soak / PARTS).max(PART_AT_LEAST).as_millis();
     if before.as_millis() / part != after.as_millis() / part {
         turn.record();
     }
+}
+
+/// Whether a stage has soaked, and seen its peaks.
+pub fn is_done(state: &State, stage: &Stage) -> bool {
+    state.soaked >= stage.soak && state.periods.seen() >= stage.peaks
+}
+
+/// When it is done at the earliest, while its clock runs.
+pub fn ends(turn: &Turn) -> Option<Time> {
+    let stage = turn.plan.stages.get(turn.state.stage?)?;
+    if is_done(turn.state, stage) || !runs(turn) {
+        return None;
+    }
+    let soaked = turn.now + stage.soak.saturating_sub(turn.state.soaked);
+    Some(peaks::ends(turn, stage).map_or(soaked, |peaks| peaks.max(soaked)))
 }
 
 /// Whether the clock runs now.

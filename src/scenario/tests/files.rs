@@ -34,6 +34,7 @@ const FILES: &[&str] = &[
     "proton-2025-common",
     "proton-2025-kubernetes-only",
     "proton-2025-unattributed",
+    "quiet-weekend",
     "rollback-without-room",
     "shared-database",
     "shared-database-today",

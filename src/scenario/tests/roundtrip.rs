@@ -38,7 +38,9 @@ fn guards() -> impl Strategy<Value = Vec<Guard>> {
     };
     let rate = (1.0..1000.0_f64, any::<bool>()).prop_map(move |(level, relative)| {
         let (pause, rollback, resume) = if relative {
-            (Test::AboveBaseline(1.5), vec![], Test::BelowBaseline(1.25))
+            let rollback = held(Test::AboveBaseline(2.25), 8);
+            let rollback = if level > 500.0 { vec![rollback] } else { vec![] };
+            (Test::AboveBaseline(1.5), rollback, Test::BelowBaseline(1.25))
         } else {
             let rollback =
                 vec![Condition { within: Duration::from_secs(10), ..held(Test::Above(level * 2.0), 8) }];
@@ -78,6 +80,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                     every: Duration::from_secs(every),
                 }),
                 soak: Duration::from_mins(soak),
+                peaks: 0,
                 approval,
             })
             .collect::<Vec<_>>()
@@ -97,13 +100,13 @@ fn plan() -> impl Strategy<Value = Plan> {
                 every: Duration::from_secs(1),
                 guards,
                 connection_rate_capacity: paused.then_some(2600.5),
-                by_side: false,
+                by_side: target,
             }],
             rollback: Rollback {
                 to: if zero { RollbackTo::Zero } else { RollbackTo::Previous },
                 max_step: Weight::from_hundredths(2550),
                 every: Duration::from_secs(every),
-                when: When::Always,
+                when: if zero { When::Always } else { When::Attributed },
             },
             capacity: capacity(every, zero),
         },

@@ -17,6 +17,7 @@ fn main() {
         weight: Weight::from_hundredths(weight * 100),
         ramp: None,
         soak: Duration::from_hours(2),
+        peaks: 0,
         approval,
     };
     let plan = Plan {

@@ -123,6 +123,7 @@ fn is_lasting(reason: Reason) -> bool {
         Reason::InvalidSpec
             | Reason::AwaitingApproval
             | Reason::TargetStageReached
+            | Reason::AwaitingPeak
             | Reason::PausedBySpec
             | Reason::Held
             | Reason::GuardPaused

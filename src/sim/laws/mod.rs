@@ -9,6 +9,7 @@ mod asked_again;
 pub(crate) mod bounds;
 mod known;
 mod lives;
+mod peaks;
 mod r1;
 mod r11;
 mod r12;

@@ -8,7 +8,7 @@ use crossfade_core::lease::Standing;
 use crossfade_core::reason::Reason;
 use crossfade_core::state::Command;
 
-use super::{Case, SAME};
+use super::{Case, SAME, peaks};
 
 pub fn raises_only_in_the_clear(case: &Case<'_>) -> Option<String> {
     let entered = entered_unapproved(case);
@@ -103,7 +103,7 @@ fn surging(case: &Case<'_>) -> Option<String> {
     None
 }
 
-/// A stage that was entered here although nobody has ever approved it.
+/// A stage that was entered here although nobody has ever approved it, or the one before has not seen its peaks.
 fn entered_unapproved(case: &Case<'_>) -> Option<String> {
     let entered = case
         .decided
@@ -112,6 +112,10 @@ fn entered_unapproved(case: &Case<'_>) -> Option<String> {
         .any(|action| matches!(action, Action::Tell { reason: Reason::StageEntered, .. }));
     if !entered {
         return None;
+    }
+    let unseen = peaks::left_unseen(case);
+    if unseen.is_some() {
+        return unseen;
     }
     let stage = case.plan().stages.get(case.decided.after.state().stage?).filter(|stage| stage.approval)?;
     let names = |approval: &str| approval.split('/').next() == Some(stage.name.as_str());

@@ -77,6 +77,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         stage,
         stage_since,
         soaked: _,
+        periods: _,
         proven,
         spent,
         approved,

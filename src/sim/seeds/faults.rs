@@ -183,7 +183,12 @@ fn changed(random: &mut Rng, scenario: &Scenario, service: usize) -> crossfade_c
                 database.guards = plans::guards(random, super::usual(&scenario.services, *place), false);
             }
         }
-        5 => plan.capacity = spare::capacity(random, setup, scenario.begins),
+        5 => {
+            plan.capacity = spare::capacity(random, setup, scenario.begins);
+            if !spare::is_watched(&plan.capacity) {
+                plan.stages.iter_mut().for_each(|stage| stage.peaks = 0);
+            }
+        }
         _ => {
             for database in &mut plan.databases {
                 database.every = Duration::from_millis(*pick(random, &[500, 1000, 2000])).max(scenario.step);

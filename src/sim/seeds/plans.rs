@@ -80,6 +80,7 @@ fn stages(random: &mut Rng, calm: bool) -> Vec<Stage> {
                 every: Duration::from_secs(random.u64(1..8)),
             }),
             soak: Duration::from_secs(*pick(random, &[0, 3, 5, 10, 20, if calm { 5 } else { 60 }])),
+            peaks: 0,
             approval: one_in(random, 5),
         })
         .collect()

@@ -15,9 +15,22 @@ pub fn set(random: &mut Rng, setup: &mut ServiceSetup, begins: Time) {
         return;
     }
     setup.plan.capacity = capacity(random, setup, begins);
+    if is_watched(&setup.plan.capacity) && one_in(random, 12) {
+        pick_mut(random, &mut setup.plan.stages).peaks = random.u32(1..=2);
+    }
     if setup.standing && one_in(random, 3) {
         setup.peak = Some((setup.demand.requests_per_second * between(random, 0.7, 1.4)).round());
     }
+}
+
+/// Whether peaks are seen.
+pub fn is_watched(capacity: &Capacity) -> bool {
+    capacity.demand.is_some_and(|demand| matches!(demand.from, Source::Route(_)))
+}
+
+fn pick_mut<'a, T>(random: &mut Rng, choice: &'a mut [T]) -> &'a mut T {
+    let place = random.usize(0..choice.len());
+    &mut choice[place]
 }
 
 /// What a plan in the world of `setup` says of it.

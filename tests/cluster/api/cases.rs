@@ -60,8 +60,11 @@ fn cases() -> Vec<Case> {
         "signal": "ConnectionRate", "pause": {"aboveBaseline": "1.5", "for": "3s"},
         "resume": {"below": 6, "for": "60s"},
     });
-    let mut rolls_back = relative("1.5", "1.2");
-    rolls_back["rollback"] = json!({"above": 900, "for": "3s"});
+    let rolls_back = |mut guard: Value, field: &str, at: Value| {
+        guard["rollback"] = json!({field: at, "for": "3s"});
+        guard
+    };
+    let by_factor = |at: &str| rolls_back(relative("1.5", "1.2"), "aboveBaseline", json!(at));
     let mut both = absolute(8.0, 9.0, 6.0);
     both["pause"]["aboveBaseline"] = json!("1.5");
     let mut neither = absolute(8.0, 9.0, 6.0);
@@ -178,7 +181,22 @@ fn cases() -> Vec<Case> {
         case(&rules::THRESHOLDS_TOGETHER, guard(alone("pause")), guard(json!({"signal": "ConnectionRate"}))),
         case(&rules::THRESHOLDS_TOGETHER, guard(alone("rollback")), guard(absolute(8.0, 9.0, 6.0))),
         case(&rules::ONE_MEASURE, guard(mixed), guard(relative("1.5", "1.2"))),
-        case(&rules::RELATIVE_ONLY_PAUSES, guard(rolls_back), guard(relative("2", "1.01"))),
+        case(
+            &rules::ONE_MEASURE,
+            guard(rolls_back(relative("1.5", "1.2"), "above", json!(900))),
+            guard(by_factor("1.5")),
+        ),
+        case(
+            &rules::ONE_MEASURE,
+            guard(rolls_back(absolute(8.0, 9.0, 6.0), "aboveBaseline", json!("2"))),
+            guard(by_factor("10")),
+        ),
+        case(&rules::PAUSE_NOT_ABOVE_ROLLBACK, guard(by_factor("1.49")), guard(by_factor("1.51"))),
+        case(
+            &rules::USER_ON_ONE_SIDE,
+            vec![("/databases/0/users", json!({"legacy": ["a", "b"], "kubernetes": ["c", "b"]}))],
+            vec![("/databases/0/users", json!({"legacy": ["a", "b"], "kubernetes": ["c", "B"]}))],
+        ),
         case(&rules::ABSOLUTE_NEEDS_ROLLBACK, guard(no_rollback), guard(absolute(8.0, 8.0, 7.9))),
         case(
             &rules::RELATIVE_IS_A_RATE,
@@ -279,6 +297,16 @@ fn misshapen() -> Vec<(Change, &'static str)> {
         (vec![("/databases/0/guards/0/signal", json!("ReplicaLag"))], "spec.databases[0].guards[0].signal"),
         (vec![("/databases/0/guards/0/pause/above", json!(-1))], "spec.databases[0].guards[0].pause.above"),
         (vec![("/rollback", json!({"to": "Start"}))], "spec.rollback.to"),
+        (vec![("/rollback", json!({"when": "Never"}))], "spec.rollback.when"),
+        (
+            vec![("/databases/0/users", json!({"legacy": [], "kubernetes": ["b"]}))],
+            "spec.databases[0].users.legacy",
+        ),
+        (vec![("/databases/0/users", json!({"legacy": ["a"]}))], "spec.databases[0].users.kubernetes"),
+        (
+            vec![("/databases/0/users", json!({"legacy": ["a"], "kubernetes": ["b "]}))],
+            "spec.databases[0].users.kubernetes[0]",
+        ),
         (vec![("/approvals", json!(["half/feed"]))], "spec.approvals[0]"),
         (vec![("/paused", json!("yes"))], "spec.paused"),
         (vec![("/paused", json!(null))], ""), // a field that is null is one that is absent

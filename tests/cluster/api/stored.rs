@@ -9,6 +9,7 @@ use crossfade::api::{restore, worth};
 use crossfade::core::floor::{Floor, Found};
 use crossfade::core::guard::{Judgement, Level, Signal, Tripped};
 use crossfade::core::peaks::{Peak, Peaks};
+use crossfade::core::periods::{Period, Periods};
 use crossfade::core::reason::Reason;
 use crossfade::core::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report, Who};
 use crossfade::core::route::{Reading, Seen};
@@ -41,6 +42,10 @@ fn state() -> State {
         stage: Some(1),
         stage_since: at(2),
         soaked: Duration::from_millis(3_661_001),
+        periods: Periods {
+            peaks: vec![0.1 + 0.2],
+            now: Some(Period { since: at(16), watched: Duration::from_millis(7_200_001), highest: 1e-3 }),
+        },
         proven: ["canary".into()].into(),
         spent: ["half/0123456789abcdef".into()].into(),
         approved: Some("half".into()),

@@ -268,6 +268,7 @@ pub fn plan(warm_up: Duration) -> Plan {
             weight: Weight::FULL,
             ramp: Some(Ramp { step: Weight::from_hundredths(10), every: Duration::from_secs(1) }),
             soak: Duration::ZERO,
+            peaks: 0,
             approval: false,
         }],
         routes: vec![Route { name: "edge".into(), instances: vec!["a".into()] }],

@@ -60,7 +60,14 @@ pub fn max_guard() -> Guard {
 }
 
 pub fn stage(name: &str, weight: u16) -> Stage {
-    Stage { name: name.into(), weight: percent(weight), ramp: None, soak: minutes(10), approval: false }
+    Stage {
+        name: name.into(),
+        weight: percent(weight),
+        ramp: None,
+        soak: minutes(10),
+        peaks: 0,
+        approval: false,
+    }
 }
 
 /// canary 1, tenth 10, half 50, full 100, each with a soak of 10 minutes; one database sampled

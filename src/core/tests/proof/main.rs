@@ -11,6 +11,7 @@ mod engine;
 mod incidents;
 mod joining;
 mod normal;
+mod peaks;
 mod r12_r13_absent_and_silent;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;

@@ -199,6 +199,10 @@ fn holds_long_enough<'a>(
 }
 
 fn mean(points: &[Point], covered: Duration) -> Point {
+    // That of one is itself, without rounding.
+    if let [point] = points {
+        return *point;
+    }
     let seconds = covered.as_secs_f64();
     let weighted = |value: fn(&Point) -> f64| {
         points.iter().map(|point| value(point) * point.covers.as_secs_f64()).sum::<f64>() / seconds
