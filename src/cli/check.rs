@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::explain::explain;
 use crate::api::document::{self, Document};
 use crate::api::parse::Parsed;
-use crate::api::{Problem, duration, wording};
+use crate::api::{Problem, duration, wall, wording};
+use crate::core::capacity::Source;
 
 /// What `check` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,14 @@ fn described(document: &Document, parsed: &Parsed) -> String {
                 "      pauses      {pause}\n      rolls back  {rollback}\n      clears      {resume}\n"
             );
         }
+    }
+    if let Some(Source::Declared { requests_per_second, until: Some(until) }) =
+        plan.capacity.legacy.map(|legacy| legacy.capacity)
+    {
+        text += &format!(
+            "  that legacy carries {requests_per_second}/s counts until {}, 30 days from asOf\n",
+            wall::write_seconds(until, 0)
+        );
     }
     let secrets: Vec<_> = parsed.secrets().into_iter().collect();
     text + &format!("  Secrets: {} (`crossfade rbac` prints the right to read them)\n", secrets.join(", "))

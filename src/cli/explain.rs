@@ -2,7 +2,6 @@
 //! and how far one step back goes. Arithmetic over a plan: nothing is looked up.
 
 use super::simulate::columns;
-use crate::api::wall;
 use crate::core::capacity::{Capacity, Kubernetes, Legacy, Source};
 use crate::core::plan::{Plan, Stage};
 use crate::core::spare::{self, Side, Spare};
@@ -182,12 +181,6 @@ impl Course<'_> {
             );
         };
         let mut text = String::new();
-        if let Source::Declared { requests_per_second, until: Some(until) } = legacy.capacity {
-            text += &format!(
-                "  that legacy carries {requests_per_second}/s counts until {}, 30 days from asOf\n",
-                wall::write_seconds(until, 0)
-            );
-        }
         if let Some((each, connections)) = self.per_server().zip(legacy.connections_per_server) {
             let most = self.plan.stages.iter().map(|stage| self.needs(stage.weight).legacy);
             let servers = most.fold(0.0, f64::max) / each;

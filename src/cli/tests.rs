@@ -124,9 +124,11 @@ fn a_declared_peak_is_told_in_servers_and_a_declared_capacity_by_what_is_short()
   promised: legacy takes over 100 % of Kubernetes' traffic, Kubernetes from weight 50 on 50 % of
   legacy's; Kubernetes keeps 20 % unused and stands 1.5 times its load. At stage full both sides
   together carry 2.55 times the peak for it.
-  that legacy carries 2400/s counts until 2026-12-01T00:00:00Z, 30 days from asOf
 "
     );
+    let told = check("plan.yaml", &(PLAN.to_owned() + lines), false).text;
+    let until = "  that legacy carries 2400/s counts until 2026-12-01T00:00:00Z, 30 days from asOf\n";
+    assert!(told.contains(until), "{told}");
 }
 
 #[test]

@@ -6,8 +6,8 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, commands, converge, drift, floors, join, last_holder, levels, peak, raise, retreat, soak, tell,
-    walk_back,
+    adopt, commands, converge, drift, expiry, floors, join, last_holder, levels, peak, raise, retreat, soak,
+    tell, walk_back,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -68,6 +68,7 @@ fn ask_every_rule(turn: &mut Turn) {
     if seen.authority == Authority::Holder {
         advance(turn);
         floors::keep(turn);
+        expiry::warn(turn);
     }
     converge::write(turn);
     tell::changes(turn);

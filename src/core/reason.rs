@@ -107,6 +107,8 @@ reasons! {
     FloorLost,
     /// Both sides keep the capacity that was asked for.
     CapacityReserved,
+    /// What was written down of a side's capacity soon counts no more.
+    CapacityExpiring,
     /// The plan does not say what the sides can carry: nothing is reserved.
     CapacityNotConfigured,
     /// The next step of the ramp is not due yet.

@@ -5,7 +5,7 @@ use crate::reason::Reason;
 use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
-use crate::rules::{commands, floors, peaks, raise, soak, walk_back};
+use crate::rules::{commands, expiry, floors, peaks, raise, soak, walk_back};
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -324,7 +324,9 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
         unless("GuardsClear", tripped, Reason::GuardsClear, "every guard is clear"),
         unless("RoutesInSync", routes, Reason::InSync, "every route stands at the plan's weight"),
         if configured {
-            unless("CapacityReserved", short, Reason::CapacityReserved, "both sides keep what was asked for")
+            let kept = "both sides keep what was asked for";
+            let kept = expiry::words(turn).map_or(kept.into(), |until| format!("{kept}; {until}"));
+            unless("CapacityReserved", short, Reason::CapacityReserved, &kept)
         } else {
             let message = "spec.legacy says nothing of capacity: a retreat goes in small steps, and nothing is kept free";
             condition("CapacityReserved", false, Reason::CapacityNotConfigured, message)

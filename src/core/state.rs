@@ -107,6 +107,8 @@ pub struct Volatile {
     pub soak_counted_to: Option<Time>,
     /// The phase and its first reason that people were told last.
     pub told: Option<(Phase, Option<Reason>)>,
+    /// The end of a declared capacity that people were warned of.
+    pub warned: Option<Time>,
     /// The mean of demand that is being made.
     pub mean: Mean,
     /// Since when the floors have been higher than needed, and might have been lowered.

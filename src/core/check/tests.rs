@@ -12,7 +12,7 @@ mod capacity;
 
 fn stage(name: &str, percent: f64) -> Stage {
     let weight = Weight::from_percent(percent);
-    Stage { name: name.into(), weight, ramp: None, soak: Duration::ZERO, approval: false }
+    Stage { name: name.into(), weight, ramp: None, soak: Duration::ZERO, peaks: 0, approval: false }
 }
 
 fn plan() -> Plan {

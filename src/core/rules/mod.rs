@@ -5,6 +5,7 @@ pub mod capacity;
 pub mod commands;
 pub mod converge;
 pub mod drift;
+pub mod expiry;
 pub mod floors;
 pub mod join;
 pub mod last_holder;

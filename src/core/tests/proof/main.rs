@@ -8,6 +8,7 @@ mod converging;
 mod demand;
 mod drifting;
 mod engine;
+mod expiring;
 mod incidents;
 mod joining;
 mod normal;
