@@ -1,16 +1,18 @@
 //! What the engine remembers, into the status. [`super::restore`] reads it again:
 //! `State -> status -> State` is the identity, to the millisecond.
 
+use std::collections::BTreeMap;
+
 use super::status::{
     AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, FloorStatus, HaltStatus, LONGEST_MESSAGE,
     MigrationPlanStatus, MoveStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus,
     StageStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
-use crate::core::guard::Level;
+use crate::core::guard::{Level, Tripped};
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
-use crate::core::state::State;
+use crate::core::state::{GuardKey, State};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 
@@ -90,16 +92,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     status.proven = proven.iter().cloned().collect();
     status.spent = spent.iter().cloned().collect();
     status.approved.clone_from(approved);
-    status.trips = guards
-        .iter()
-        .map(|(key, tripped)| TripStatus {
-            database: key.database.clone(),
-            signal: key.signal.name().into(),
-            level: level(tripped.level).into(),
-            since: time(tripped.since),
-            baseline: tripped.baseline.map(|baseline| baseline.to_string()),
-        })
-        .collect();
+    status.trips = guards.iter().map(|guard| remember_trip(guard, time)).collect();
     status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
         target: retreat.target.percent(),
         since: time(retreat.since),
@@ -143,13 +136,27 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         to: step.to.percent(),
         reason: step.reason.name().into(),
     });
+    status.floors = remember_floors(floors);
+    remember_peaks(status, peaks, time);
+}
+
+fn remember_trip((key, tripped): (&GuardKey, &Tripped), time: impl Fn(Time) -> String) -> TripStatus {
+    TripStatus {
+        database: key.database.clone(),
+        signal: key.signal.name().into(),
+        level: level(tripped.level).into(),
+        since: time(tripped.since),
+        baseline: tripped.baseline.map(|baseline| baseline.to_string()),
+    }
+}
+
+fn remember_floors(floors: &BTreeMap<String, u32>) -> Vec<FloorStatus> {
     let floor = |(workload, pods): (&String, &u32)| FloorStatus {
         workload: workload.clone(),
         pods: *pods,
         ..FloorStatus::default()
     };
-    status.floors = floors.iter().map(floor).collect();
-    remember_peaks(status, peaks, time);
+    floors.iter().map(floor).collect()
 }
 
 fn remember_peaks(status: &mut MigrationPlanStatus, peaks: &Peaks, time: impl Fn(Time) -> String) {

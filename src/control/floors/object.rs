@@ -103,13 +103,11 @@ impl Space {
 
     /// The floor that an autoscaler, or the `ScaledObject` that owns it, holds.
     pub async fn of_autoscaler(&self, autoscaler: &DynamicObject) -> Result<Standing, Error> {
-        match owner(autoscaler) {
-            Some(name) => self.get(&Holder::ScaledObject(name.into()), &Own::default()).await,
-            None => {
-                let name = autoscaler.metadata.name.clone().unwrap_or_default();
-                Ok(Standing::of(Holder::Autoscaler(name), autoscaler))
-            }
+        if let Some(name) = owner(autoscaler) {
+            return self.get(&Holder::ScaledObject(name.into()), &Own::default()).await;
         }
+        let name = autoscaler.metadata.name.clone().unwrap_or_default();
+        Ok(Standing::of(Holder::Autoscaler(name), autoscaler))
     }
 
     /// The floor that `holder` holds.
