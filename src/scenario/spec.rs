@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::plan;
 use crate::api::parse::DECLARED;
 use crate::api::{duration, number, wall};
-use crate::core::capacity::{Capacity, Source};
+use crate::core::capacity::{Capacity, Source, Workload};
 use crate::core::defaults;
 use crate::core::guard::{Condition, Guard, Signal, Test};
 use crate::core::plan::{Database, Plan, RollbackTo, Stage, When};
@@ -85,10 +85,27 @@ fn capacity(plan: &Plan, spec: &mut Value, lost: &mut Vec<String>) {
         }
         spec["legacy"] = json!({"capacity": written, "headroom": legacy.headroom * 100.0});
     }
-    if kubernetes.is_some() {
-        lost.push("the capacity of Kubernetes".into());
+    if let Some(kubernetes) = kubernetes {
+        let workloads: Vec<Value> = kubernetes.workloads.iter().map(workload).collect();
+        spec["kubernetes"] = json!({"workloads": workloads, "headroom": kubernetes.headroom * 100.0});
     }
-    spec["takeover"] = json!({"legacy": takeover.legacy * 100.0});
+    spec["takeover"] = json!({"legacy": takeover.legacy * 100.0, "kubernetes": takeover.kubernetes * 100.0});
+}
+
+/// What runs them stands for nothing: all simulated pods are one workload's.
+fn workload(workload: &Workload) -> Value {
+    let mut written = json!({
+        "name": workload.name,
+        "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload.name},
+        "requestsPerSecondPerPod": workload.requests_per_second_per_pod,
+        "warmUp": duration::format(workload.warm_up),
+        "maxReplicas": workload.max_replicas,
+        "floor": if workload.floor { "Raise" } else { "Leave" },
+    });
+    if let Some(connections) = workload.connections_per_pod {
+        written["connectionsPerPod"] = connections.into();
+    }
+    written
 }
 
 fn stage(stage: &Stage) -> Value {

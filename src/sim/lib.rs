@@ -6,6 +6,7 @@
 //! Nothing here reads a clock, a file or the environment.
 
 pub mod api;
+pub mod autoscaler;
 pub mod balancer;
 pub mod broken;
 mod chance;
@@ -17,6 +18,7 @@ mod happen;
 pub mod lane;
 pub mod laws;
 pub mod mind;
+mod pods;
 pub mod process;
 mod recorder;
 pub mod recording;

@@ -68,6 +68,8 @@ pub struct Process {
     lease: Lease,
     lease_call: Option<Call<Answer>>,
     beats: Vec<Beat>,
+    /// When pods are looked at next.
+    pub(crate) pods_due: Time,
     /// Its plans, in the order of the world's services.
     pub minds: Vec<Mind>,
     endpoints: Vec<BTreeSet<String>>,
@@ -92,6 +94,7 @@ impl Process {
             lease: Lease::new("", Times::STANDARD),
             lease_call: None,
             beats: Vec::new(),
+            pods_due: Time::default(),
             minds: Vec::new(),
             endpoints: Vec::new(),
             names: Vec::new(),
@@ -166,6 +169,7 @@ impl Process {
         }
         self.watch(outside);
         self.sample(outside);
+        self.see_pods(outside);
         // What is decided is carried out at once, and its outcome decided on.
         for _ in 0..MOST_ROUNDS {
             if !self.round(outside, witness) {

@@ -92,6 +92,7 @@ fn main() {
             },
             legacy: side,
             kubernetes: side,
+            autoscaler: None,
         }],
         events: vec![],
     };
