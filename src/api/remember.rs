@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 
 use super::status::{
     AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, FloorStatus, HaltStatus, LONGEST_MESSAGE,
-    MigrationPlanStatus, MoveStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus,
-    StageStatus, TripStatus, WeightStatus,
+    MigrationPlanStatus, MoveStatus, NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus,
+    RetreatStatus, StageStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Tripped};
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
+use crate::core::side::BySide;
 use crate::core::state::{GuardKey, State};
+use crate::core::surge::{Surge, Trial};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 
@@ -52,6 +54,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         spent,
         approved,
         guards,
+        surges,
         retreat,
         rolled_back_by_hand,
         last_step,
@@ -93,6 +96,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     status.spent = spent.iter().cloned().collect();
     status.approved.clone_from(approved);
     status.trips = guards.iter().map(|guard| remember_trip(guard, time)).collect();
+    status.surges = surges.iter().map(|(database, surge)| self::surge(database, surge, time)).collect();
     status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
         target: retreat.target.percent(),
         since: time(retreat.since),
@@ -157,6 +161,23 @@ fn remember_floors(floors: &BTreeMap<String, u32>) -> Vec<FloorStatus> {
         ..FloorStatus::default()
     };
     floors.iter().map(floor).collect()
+}
+
+fn surge(database: &str, surge: &Surge, time: impl Fn(Time) -> String) -> SurgeStatus {
+    let Surge { whose, since, normal, trial } = surge;
+    SurgeStatus {
+        database: database.into(),
+        whose: whose.name().into(),
+        since: time(*since),
+        normal: normal.map(|BySide { legacy, kubernetes }| NormalStatus { legacy, kubernetes }),
+        trial: trial.map(|Trial { at, signal, before, predicted, enough }| TrialStatus {
+            at: time(at),
+            signal: signal.name().into(),
+            before,
+            predicted,
+            enough,
+        }),
+    }
 }
 
 fn remember_peaks(status: &mut MigrationPlanStatus, peaks: &Peaks, time: impl Fn(Time) -> String) {

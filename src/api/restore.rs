@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::Problem;
 use super::status::{
     AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, FloorStatus, HaltStatus, MoveStatus,
-    PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, TripStatus,
-    WeightStatus,
+    NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus,
+    SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
@@ -20,7 +20,9 @@ use crate::core::peaks::{Peak, Peaks};
 use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
+use crate::core::side::BySide;
 use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State};
+use crate::core::surge::{Surge, Trial, Whose};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 
@@ -48,6 +50,7 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
         spent: reader.list::<String>("spent").into_iter().map(|(_, name)| name).collect(),
         approved: reader.field("approved"),
         guards: reader.trips(),
+        surges: reader.surges(),
         retreat: reader.retreat(),
         rolled_back_by_hand: reader.by_hand(),
         last_step: reader.field::<String>("lastStep").and_then(|text| reader.time("lastStep", &text)),
@@ -225,6 +228,30 @@ impl Reader<'_> {
             number
         });
         Some((key, Tripped { level, since, baseline }))
+    }
+
+    /// One that cannot be read is judged anew.
+    fn surges(&mut self) -> BTreeMap<String, Surge> {
+        let mut surges = BTreeMap::new();
+        for (path, stored) in self.list::<SurgeStatus>("surges") {
+            let Some(whose) = Whose::ALL.into_iter().find(|whose| whose.name() == stored.whose) else {
+                self.report(&format!("{path}.whose"), "is no answer that this version knows");
+                continue;
+            };
+            let since = self.time(&format!("{path}.since"), &stored.since).unwrap_or_default();
+            let normal =
+                stored.normal.map(|NormalStatus { legacy, kubernetes }| BySide { legacy, kubernetes });
+            let trial = stored.trial.and_then(|trial| self.trial(&path, trial));
+            surges.insert(stored.database, Surge { whose, since, normal, trial });
+        }
+        surges
+    }
+
+    fn trial(&mut self, path: &str, trial: TrialStatus) -> Option<Trial> {
+        let TrialStatus { at, signal, before, predicted, enough } = trial;
+        let at = self.time(&format!("{path}.trial.at"), &at)?;
+        let signal = self.key(&format!("{path}.trial.signal"), String::new(), &signal)?.signal;
+        Some(Trial { at, signal, before, predicted, enough })
     }
 
     fn retreat(&mut self) -> Option<Retreat> {

@@ -64,10 +64,17 @@ impl Baseline {
 
     /// Takes in a value that covers `covers`. Nothing is learned while frozen.
     pub fn push(&mut self, covers: Duration, value: f64) {
+        if self.frozen == Frozen::No {
+            self.values.push(covers, value);
+            self.push_without_spread(covers, value);
+        }
+    }
+
+    /// The same where nobody asks how far values spread, which takes most of the room.
+    pub fn push_without_spread(&mut self, covers: Duration, value: f64) {
         if self.frozen != Frozen::No {
             return;
         }
-        self.values.push(covers, value);
         self.learned = self.learned.saturating_add(covers);
         self.sum += value * covers.as_secs_f64();
         self.covered += covers;

@@ -7,7 +7,7 @@ use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
     adopt, commands, converge, drift, expiry, floors, join, last_holder, levels, peak, raise, retreat, soak,
-    tell, walk_back,
+    tell, walk_back, whose,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -56,6 +56,7 @@ fn ask_every_rule(turn: &mut Turn) {
     peak::count(turn);
     adopt::settle(turn);
     last_holder::notice_falls(turn);
+    whose::judge(turn);
     retreat::brake(turn);
     if seen.authority == Authority::Holder {
         commands::answer(turn);

@@ -16,10 +16,13 @@ use crate::reason::Reason;
 use crate::report::{self, Report};
 use crate::route::{self, Order, Outcome, Reading};
 use crate::seen::{Authority, Figures, Seen, Wishes};
-use crate::state::{Command, GuardKey, State, Volatile};
+use crate::state::{GuardKey, State, Volatile};
+use crate::surge::Look;
 use crate::time::Time;
 use crate::turn::{self, ROUTE_STALE, Standing};
 use crate::watch::Watch;
+
+mod normals;
 
 /// The engine of one plan.
 #[derive(Clone, Debug)]
@@ -95,6 +98,7 @@ impl Engine {
             })
             .map(|key| (key, crate::guard::Judgement::default()))
             .collect();
+        self.seen.looks = vec![Look::default(); plan.databases.len()];
         self.keep_stage(&plan);
         self.plan = plan;
         self.levels = self.read_levels();
@@ -140,16 +144,10 @@ impl Engine {
             }
         }
         self.levels = self.read_levels();
+        self.freeze_sides();
         self.stored = self.revision;
         self.seen.recorded = true;
         self.again = Some(now);
-    }
-
-    /// Goes on from a baseline that a status younger than an hour remembers.
-    pub fn seed_baseline(&mut self, key: &GuardKey, value: f64) {
-        if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| *name == key.database) {
-            watch.baseline(key.signal).seed(value);
-        }
     }
 
     /// What this replica may write from now on.
@@ -179,7 +177,16 @@ impl Engine {
 
     /// What a database said.
     pub fn observe(&mut self, database: &str, observation: &Observation, now: Time) {
-        if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
+        if let Some(place) = self.watches.iter().position(|(name, _)| name == database) {
+            self.observe_at(place, observation, now);
+        }
+    }
+
+    /// What the database at `place` in the plan said.
+    pub fn observe_at(&mut self, place: usize, observation: &Observation, now: Time) {
+        let shares = self.seen.shares(now);
+        if let Some((_, watch)) = self.watches.get_mut(place) {
+            watch.see_shares(shares);
             watch.observe(observation, now);
         }
     }
@@ -313,49 +320,21 @@ impl Engine {
 
     fn judge(&mut self, now: Time) {
         let mut judged = self.seen.judgements.iter_mut().zip(&self.levels);
-        for (database, (_, watch)) in self.plan.databases.iter().zip(&self.watches) {
+        let watches = self.plan.databases.iter().zip(&mut self.watches).zip(&mut self.seen.looks);
+        for ((database, (_, watch)), look) in watches {
+            let mut any_tripped = false;
             for guard in &database.guards {
                 let Some(((_, judgement), tripped)) = judged.next() else { return };
                 *judgement = watch.judge(guard, tripped, now);
+                any_tripped |= tripped.level != Level::Clear || judgement.pause || judgement.rollback;
             }
+            *look = watch.look(any_tripped, now);
         }
     }
 
     fn read_levels(&self) -> Vec<Tripped> {
         let keys = self.seen.judgements.iter().map(|(key, _)| key);
         keys.map(|key| self.state.guards.get(key).copied().unwrap_or_default()).collect()
-    }
-
-    /// The baseline stands still while its guard is tripped; the trend starts anew when it clears.
-    fn follow_levels(&mut self) {
-        let levels = self.read_levels();
-        let before = std::mem::replace(&mut self.levels, levels);
-        for (((key, _), before), after) in self.seen.judgements.iter().zip(before).zip(&self.levels) {
-            if *after == before {
-                continue;
-            }
-            let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| *name == key.database) else {
-                continue;
-            };
-            if after.level == Level::Clear {
-                watch.baseline(key.signal).thaw();
-                watch.restart_trend(key.signal);
-            } else {
-                watch.baseline(key.signal).freeze(after.baseline);
-            }
-        }
-    }
-
-    fn answered(&self) -> Option<Time> {
-        self.state.commands.get(&Command::AcceptBaseline).map(|answered| answered.at)
-    }
-
-    fn relearn(&mut self) {
-        let Some(answered) = self.state.commands.get(&Command::AcceptBaseline) else { return };
-        let Some((_, database)) = answered.value.split_once(' ') else { return };
-        if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
-            watch.relearn();
-        }
     }
 
     /// When to decide again at the latest.

@@ -47,7 +47,8 @@ impl Peaks {
 
     /// The highest of the last `window`.
     pub fn highest(&self, window: Duration, now: Time) -> Option<Peak> {
-        let young = self.0.iter().filter(|peak| now.since(peak.at) < window);
+        // The oldest come first, and only they can be too old.
+        let young = self.0.iter().skip_while(|peak| now.since(peak.at) >= window);
         young.copied().reduce(
             |one, other| if other.requests_per_second >= one.requests_per_second { other } else { one },
         )

@@ -63,6 +63,14 @@ reasons! {
     GuardPaused,
     /// A guard crossed its rollback threshold.
     GuardRollback,
+    /// A surge of connections is both sides': moving traffic would not help, so it is not moved.
+    SurgeCommon,
+    /// A surge of connections is legacy's: moving traffic there would make it worse.
+    SurgeLegacy,
+    /// A surge of connections is of users of neither side: moving traffic would not help.
+    SurgeElsewhere,
+    /// One step back was taken; whether it helps tells whose surge it is.
+    JudgingSurge,
     /// All guards are clear.
     GuardsClear,
     /// A guard's data is too old or missing.

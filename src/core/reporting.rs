@@ -5,7 +5,8 @@ use crate::reason::Reason;
 use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
-use crate::rules::{commands, expiry, floors, peaks, raise, soak, walk_back};
+use crate::rules::{commands, expiry, floors, peaks, raise, soak, walk_back, whose};
+use crate::surge::Whose;
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -54,6 +55,10 @@ impl Cause {
         match self {
             Self::Obstacle(Obstacle::Cooldown(until), _) | Self::Ramp(until) => Some(*until),
             Self::Soak(until) | Self::Peaks(until) => *until,
+            Self::Obstacle(Obstacle::Surge(place), _) => {
+                let trial = turn.surge(*place).filter(|surge| surge.whose == Whose::Judging)?.trial?;
+                Some(trial.at + whose::JUDGED_IN)
+            }
             Self::Obstacle(Obstacle::Unknown(place), _) => {
                 match turn.seen.judgements.get(*place)?.1.unknown.as_ref()? {
                     Unknown::Stale { since } => Some(*since + obstacles::BLIND),
@@ -115,6 +120,9 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
             }
         }
         Obstacle::Retreating => Reason::GuardRollback,
+        Obstacle::Surge(place) => {
+            whose::reason(turn.surge(*place).map_or(Whose::Common, |surge| surge.whose))
+        }
         Obstacle::Cooldown(_) => Reason::Cooldown,
         Obstacle::TargetLowered => Reason::TargetStageLowered,
         Obstacle::RouteFailing(_) => Reason::RouteFailing,
@@ -188,6 +196,7 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
                 | Obstacle::PausedBySpec
                 | Obstacle::Held
                 | Obstacle::Tripped(_)
+                | Obstacle::Surge(_)
                 | Obstacle::Short(Shortage::Legacy { .. } | Shortage::Kubernetes { .. })
                 | Obstacle::Failing(_)
         ),
@@ -196,12 +205,18 @@ pub fn phase(turn: &Turn, causes: &[Cause]) -> Phase {
     // One that has gone as far as it fits has arrived, for now.
     let full = causes.iter().any(|cause| matches!(cause, Cause::Obstacle(Obstacle::Full, _)));
     let retreat = state.retreat.as_ref().map(|retreat| retreat.arrived || full);
+    // One that R4 holds is a pause: it is not known to help.
+    let retreat = retreat.filter(|_| !whose::holds(turn));
+    let walks = walk_back::target(turn).is_some();
     let cooling = causes.iter().any(|cause| matches!(cause, Cause::Obstacle(Obstacle::Cooldown(_), _)));
     if state.intended.is_none() {
         Phase::Pending
-    } else if retreat == Some(false) || walk_back::target(turn).is_some() {
+    } else if retreat == Some(false) || walks {
         Phase::RollingBack
-    } else if retreat == Some(true) || cooling || state.rolled_back_by_hand.is_some() {
+    } else if retreat == Some(true)
+        || (cooling && !whose::is_held(turn))
+        || state.rolled_back_by_hand.is_some()
+    {
         Phase::RolledBack
     } else if causes.iter().any(paused) {
         Phase::Paused
@@ -295,6 +310,10 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
             blocker.reason,
             Reason::GuardPaused
                 | Reason::GuardRollback
+                | Reason::SurgeCommon
+                | Reason::SurgeLegacy
+                | Reason::SurgeElsewhere
+                | Reason::JudgingSurge
                 | Reason::DataUnknown
                 | Reason::DatabaseDown
                 | Reason::BaselineLearning

@@ -9,8 +9,11 @@ use crate::guard::Judgement;
 use crate::load::{Load, Steady};
 use crate::reason::Reason;
 use crate::route;
+use crate::side::BySide;
 use crate::state::{Command, GuardKey};
+use crate::surge::Look;
 use crate::time::Time;
+use crate::turn::ROUTE_STALE;
 
 /// What this replica may write (section "Who may write" of the design).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -73,6 +76,22 @@ pub struct Seen {
     pub instances: Vec<route::Seen>,
     /// What the samples say of each guard, in the plan's order.
     pub judgements: Vec<(GuardKey, Judgement)>,
+    /// What the samples of each database say of whose surge it is, in the plan's order.
+    pub looks: Vec<Look>,
     /// What is measured of capacity and demand.
     pub figures: Figures,
+}
+
+impl Seen {
+    /// The sides' shares of the traffic, 0 to 1, as read back a moment ago from every instance: each has an
+    /// equal part of it.
+    pub fn shares(&self, now: Time) -> Option<BySide<f64>> {
+        let weights = self.instances.iter().map(|instance| {
+            let (at, reading) = instance.reading.as_ref()?;
+            (now.since(*at) <= ROUTE_STALE).then(|| reading.weight.percent() / 100.0)
+        });
+        let sum = weights.sum::<Option<f64>>()?;
+        let kubernetes = sum / self.instances.len().max(1) as f64;
+        Some(BySide { legacy: 1.0 - kubernetes, kubernetes })
+    }
 }

@@ -111,6 +111,28 @@ impl Series {
         self.points.newest()
     }
 
+    /// The mean of the last `span`: value, failures per second, and the time that it covers; `None` before
+    /// so much is known.
+    pub(crate) fn mean_of(&self, span: Duration) -> Option<(f64, f64, Duration)> {
+        let newest = self.points.newest()?;
+        let (mut covered, mut value, mut per_second) = (Duration::ZERO, 0.0, 0.0);
+        // What came before a gap says nothing of the time after it.
+        let young = |point: &&Kept| newest.at.since(point.at) < span;
+        for point in self.points.newest_first().take_while(young) {
+            let covers = Duration::from_nanos(point.covers);
+            // Half a value short still counts.
+            if covered + covers / 2 >= span {
+                break;
+            }
+            covered += covers;
+            value += point.value * covers.as_secs_f64();
+            per_second += point.per_second * covers.as_secs_f64();
+        }
+        let seconds = covered.as_secs_f64();
+        let whole = covered + Duration::from_nanos(newest.covers) / 2 >= span;
+        whole.then(|| (value / seconds, per_second / seconds, covered))
+    }
+
     /// Whether `condition` holds at the newest value. A relative one without baseline does not.
     ///
     /// `place` is where it stands among the conditions that were asked for: then the answer is known.

@@ -11,6 +11,7 @@ use crate::reason::Reason;
 use crate::report::Phase;
 use crate::route::Reading;
 use crate::rules::retreat;
+use crate::surge::Surge;
 use crate::time::Time;
 use crate::weight::Weight;
 
@@ -40,6 +41,8 @@ pub struct State {
     pub approved: Option<String>,
     /// The guards that are, or were, tripped.
     pub guards: BTreeMap<GuardKey, Tripped>,
+    /// Whose surge each breach is (R4), by the name of its database.
+    pub surges: BTreeMap<String, Surge>,
     /// The retreat under way, or at its end while its guard is still tripped.
     pub retreat: Option<Retreat>,
     /// Where the plan walks back to by a person's wish (`rollback`).
@@ -79,6 +82,10 @@ impl State {
         self.history.iter_mut().for_each(|step| step.at = step.at.min(now));
         self.retreats.iter_mut().for_each(|at| *at = (*at).min(now));
         self.put_backs.iter_mut().for_each(|put_back| put_back.at = put_back.at.min(now));
+        for surge in self.surges.values_mut() {
+            surge.since = surge.since.min(now);
+            surge.trial.iter_mut().for_each(|trial| trial.at = trial.at.min(now));
+        }
         self.peaks.0.iter_mut().for_each(|peak| peak.at = peak.at.min(now));
         self.periods.now.iter_mut().for_each(|period| period.since = period.since.min(now));
         self.cooldown_until = self.cooldown_until.map(|until| until.min(now + retreat::DAY));

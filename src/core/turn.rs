@@ -11,6 +11,7 @@ use crate::route::{Order, Outcome, Purpose, Reading};
 use crate::seen::Seen;
 use crate::spare::Spare;
 use crate::state::{HISTORY, Move, State};
+use crate::surge::Surge;
 use crate::time::Time;
 use crate::weight::Weight;
 
@@ -169,6 +170,11 @@ impl<'a> Turn<'a> {
             Action::Write { instance: written, weight, .. } if *written == instance => Some(*weight),
             _ => None,
         })
+    }
+
+    /// What is remembered of the surge of a database, by its place in the plan.
+    pub fn surge(&self, place: usize) -> Option<&Surge> {
+        self.state.surges.get(&self.plan.databases.get(place)?.name)
     }
 
     /// Every instance with its name in state and status (`route/instance`), in the plan's order.

@@ -9,6 +9,9 @@ use crate::guard::{Condition, Guard, Judgement, Level, Signal, Tripped, Unknown}
 use crate::meter::{Observation, Reading, Sample};
 use crate::plan::Database;
 use crate::series::{Point, Series};
+use crate::side::BySide;
+use crate::sides::{self, Sides};
+use crate::surge::{Look, Mean};
 use crate::time::Time;
 
 /// Data older than this many sampling periods is unknown (R5).
@@ -26,6 +29,12 @@ pub struct Watch {
     counted: Option<Time>,
     down: Option<(Time, String)>,
     returning: Option<Time>,
+    /// The database was full or nearly at that sample.
+    saturated: Option<Time>,
+    /// Where the sides are told apart.
+    sides: Option<Box<Sides>>,
+    /// The sides' shares of the traffic, while they are known.
+    shares: Option<BySide<f64>>,
     signals: [Watched; Signal::ALL.len()],
 }
 
@@ -48,6 +57,9 @@ impl Watch {
             counted: None,
             down: None,
             returning: None,
+            saturated: None,
+            sides: None,
+            shares: None,
             signals: Default::default(),
         };
         watch.configure(database);
@@ -57,6 +69,7 @@ impl Watch {
     /// Takes over a changed configuration; what was seen stays.
     pub fn configure(&mut self, database: &Database) {
         self.every = database.every;
+        self.sides = database.by_side.then(|| self.sides.take().unwrap_or_default());
         for signal in Signal::ALL {
             // Of two guards on one signal the later counts.
             let guard = database.guards.iter().rfind(|guard| guard.signal == signal);
@@ -77,6 +90,7 @@ impl Watch {
             Reading::Down { since, error } => {
                 self.down = Some((*since, error.clone()));
                 self.counted = None;
+                self.interrupt_sides();
             }
             Reading::Late => {}
             Reading::Sample(sample) => {
@@ -97,12 +111,23 @@ impl Watch {
         self.newest = Some(sample.at);
         if self.returning.is_some() {
             self.counted = None;
+            self.interrupt_sides();
             return;
         }
         if gap.is_none_or(|gap| gap > self.stale_after()) {
             self.counted = None;
+            self.interrupt_sides();
         }
         self.counted.get_or_insert(sample.at);
+        if sample.saturated {
+            self.saturated = Some(sample.at);
+        }
+        if let Some(sides) = &mut self.sides {
+            match sample.by_side.zip(self.shares) {
+                Some((connects, shares)) => sides.push(covers, connects, shares, sample.saturated),
+                None => sides.interrupt(),
+            }
+        }
         for signal in Signal::ALL {
             let watched = &mut self.signals[signal as usize];
             if watched.conditions.is_none() {
@@ -121,6 +146,57 @@ impl Watch {
             let point = Point { at: sample.at, covers, value, per_second, saturated: sample.saturated };
             watched.series(signal).push(point);
         }
+    }
+
+    /// Takes in how the traffic is split now; `None` while that is not known.
+    pub fn see_shares(&mut self, shares: Option<BySide<f64>>) {
+        self.shares = shares;
+    }
+
+    /// What is known of the sides' costs, to be changed, if the sides are told apart.
+    pub fn sides(&mut self) -> Option<&mut Sides> {
+        self.sides.as_deref_mut()
+    }
+
+    fn interrupt_sides(&mut self) {
+        if let Some(sides) = &mut self.sides {
+            sides.interrupt();
+        }
+    }
+
+    /// What the samples say of whose surge it is; `tripped` while a guard of the database is.
+    pub fn look(&mut self, tripped: bool, now: Time) -> Look {
+        let fresh = self.newest.filter(|newest| now.since(*newest) <= self.stale_after());
+        let counts = self.down.is_none() && self.returning.is_none_or(|until| until <= now);
+        let normal = self.sides.as_ref().and_then(|sides| sides.normal());
+        let Some(newest) = fresh.filter(|_| counts) else { return Look { normal, ..Look::default() } };
+        let span = sides::MEAN.max(self.every * 2);
+        Look {
+            sides: self.sides.as_ref().and_then(|sides| sides.costs()),
+            normal,
+            rate: self.mean(Signal::ConnectionRate, tripped, span),
+            failures: self.mean(Signal::FailedConnections, tripped, span),
+            saturated: self.saturated.is_some_and(|at| newest.since(at) < span),
+        }
+    }
+
+    fn mean(&mut self, signal: Signal, tripped: bool, span: Duration) -> Option<Mean> {
+        let series = self.signals[signal as usize].series.as_mut().filter(|_| tripped)?;
+        let (value, per_second, covered) = series.mean_of(span)?;
+        let normal = normal(signal, &series.baseline).unwrap_or(0.0);
+        let (now, normal) = match signal {
+            // The share that usually fails, of what is tried now.
+            Signal::FailedConnections if value > 0.0 => (per_second, per_second * (normal / value).min(1.0)),
+            Signal::FailedConnections => (per_second, 0.0),
+            Signal::ConnectionRate | Signal::ConnectionsOfMax => (value, normal),
+        };
+        // As connects come by chance, or as they were seen to vary, if that is more.
+        let seconds = covered.as_secs_f64();
+        let spread = match signal {
+            Signal::ConnectionRate if normal > 0.0 => series.baseline.remember_deviation() * now / normal,
+            _ => 0.0,
+        };
+        Some(Mean { now, normal, noise: now.sqrt().max(spread) / seconds.sqrt() })
     }
 
     fn series(&self, signal: Signal) -> Option<&Series> {
@@ -142,6 +218,9 @@ impl Watch {
     /// Forgets what is normal and learns it anew.
     pub fn relearn(&mut self) {
         self.signals.iter_mut().filter_map(|watched| watched.series.as_mut()).for_each(Series::relearn);
+        if let Some(sides) = &mut self.sides {
+            sides.relearn();
+        }
     }
 
     /// What the samples say of `guard` now.

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use crate::guard::{Condition, Test, Unknown};
+use crate::guard::{Condition, Signal, Test, Unknown};
 use crate::periods;
 use crate::report::{Blocker, Who};
 use crate::reporting::Cause;
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
-use crate::rules::{commands, floors, peaks};
+use crate::rules::{commands, floors, peaks, whose};
 use crate::state::GuardKey;
+use crate::surge::Whose;
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -165,6 +166,7 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             let target = state.retreat.as_ref().map(|retreat| retreat.target).unwrap_or_default();
             waits(&format!("a retreat towards {target} % is under way"), None)
         }
+        Obstacle::Surge(place) => surge_words(turn, *place),
         Obstacle::Cooldown(until) => {
             let count = state.retreats.len();
             waits(&format!("cooling down after retreat {count} of the last 24 h"), Some(*until))
@@ -210,6 +212,70 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             let other = turn.seen.others_raising.as_deref().unwrap_or_default();
             waits(&format!("plan {other}, which shares a database, is raising"), None)
         }
+    }
+}
+
+/// Whose surge it is, by which figures, and what helps.
+pub fn surge_words(turn: &Turn, place: usize) -> Blocker {
+    let surge = turn.surge(place);
+    let name = turn.plan.databases.get(place).map_or("", |database| database.name.as_str());
+    let look = turn.seen.looks.get(place).copied().unwrap_or_default();
+    let sides = look.sides.and_then(|sides| sides.legacy.times().zip(sides.kubernetes.times()));
+    let times = sides.map_or_else(
+        || "by how much is not known now".to_owned(),
+        |(legacy, kubernetes)| format!("legacy {legacy:.1} times, Kubernetes {kubernetes:.1} times"),
+    );
+    let helps = "shed what is optional, give the database room, and find what changed";
+    let whose = surge.map_or(Whose::Common, |surge| surge.whose);
+    let trial = surge.and_then(|surge| surge.trial);
+    let message = match (whose, trial) {
+        (Whose::Judging, Some(trial)) => format!(
+            "one step back was taken; if the surge of database {name} is Kubernetes' alone, {} fall by {:.0}/s \
+             from {:.0}/s",
+            compared(trial.signal),
+            trial.predicted,
+            trial.before
+        ),
+        (Whose::Legacy, _) => format!(
+            "the surge of database {name} is legacy's, in connects of what is usual: {times}; moving traffic \
+             there would make it worse, so nothing moves: {helps} on legacy"
+        ),
+        (Whose::Neither, _) => format!(
+            "the surge of database {name} is of users of neither side, in connects of what is usual: {times}; \
+             moving traffic does not help, so nothing moves: find who else connects, or name all users of both \
+             sides in spec.databases[].users"
+        ),
+        (_, Some(trial)) if sides.is_none() => format!(
+            "the surge of database {name} is both sides': one step back was to take {:.0}/s off the {} of \
+             {:.0}/s, and took less than {:.0}/s; moving traffic does not help, so nothing moves: {helps}",
+            trial.predicted,
+            compared(trial.signal),
+            trial.before,
+            trial.enough
+        ),
+        (_, None) if look.saturated && sides.is_none() => format!(
+            "database {name} is full, so that nothing tells whose surge it is, and nothing moves: {helps}; \
+             kubectl crossfade rollback walks back all the same"
+        ),
+        _ => format!(
+            "the surge of database {name} is both sides', in connects of what is usual: {times}; moving \
+             traffic does not help, so nothing moves: {helps} on both"
+        ),
+    };
+    let until = trial.filter(|_| whose == Whose::Judging).map(|trial| trial.at + whose::JUDGED_IN);
+    Blocker {
+        reason: whose::reason(whose),
+        message,
+        since: surge.map(|surge| surge.since),
+        until,
+        who: if until.is_some() { Who::Nobody } else { Who::Person },
+    }
+}
+
+fn compared(signal: Signal) -> &'static str {
+    match signal {
+        Signal::FailedConnections => "failed connects",
+        Signal::ConnectionRate | Signal::ConnectionsOfMax => "connects",
     }
 }
 

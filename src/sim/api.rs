@@ -7,6 +7,7 @@ use crossfade_core::lease::{self, Found, Next};
 use crossfade_core::plan::Plan;
 use crossfade_core::reason::Reason;
 use crossfade_core::seen::Wishes;
+use crossfade_core::side::BySide;
 use crossfade_core::state::{GuardKey, State};
 use crossfade_core::time::Time;
 
@@ -62,7 +63,16 @@ pub struct Object {
     /// The present stage in the status, by its name: the plan may have other stages by the time it is read.
     pub stage: Option<String>,
     /// The baselines in the status, with the time of its measurements.
-    pub baselines: (Time, Vec<(GuardKey, f64)>),
+    pub baselines: (Time, Normals),
+}
+
+/// What a status says is normal.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Normals {
+    /// For each guard on the connection rate.
+    pub rates: Vec<(GuardKey, f64)>,
+    /// For each side of a database, in connects per second that all of the traffic would bring by it.
+    pub sides: Vec<(String, BySide<f64>)>,
 }
 
 /// The API server.
@@ -98,7 +108,7 @@ pub struct Status {
     /// The present stage's name.
     pub stage: Option<String>,
     /// The baselines, with the time of their measurements.
-    pub baselines: (Time, Vec<(GuardKey, f64)>),
+    pub baselines: (Time, Normals),
 }
 
 impl ApiServer {

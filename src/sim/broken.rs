@@ -9,7 +9,7 @@ use crossfade_core::capacity::{Capacity, Demand, Legacy, Source};
 use crossfade_core::engine;
 use crossfade_core::lease::Standing;
 use crossfade_core::meter::{Observation, Reading, Sample};
-use crossfade_core::plan::Plan;
+use crossfade_core::plan::{Plan, When};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::Report;
 use crossfade_core::route::Purpose;
@@ -29,6 +29,8 @@ pub enum Broken {
     R2,
     /// A retreat does not ask what legacy can carry.
     R3,
+    /// A retreat does not ask whose surge it is.
+    R4,
     /// The last sample of a silent database is shown as a new one again and again.
     R5,
     /// Nobody says that a database is full.
@@ -51,10 +53,11 @@ pub enum Broken {
 
 impl Broken {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::R1,
         Self::R2,
         Self::R3,
+        Self::R4,
         Self::R5,
         Self::R6,
         Self::R7,
@@ -72,6 +75,7 @@ impl Broken {
             Self::R1 => Rule::R1,
             Self::R2 => Rule::R2,
             Self::R3 => Rule::R3,
+            Self::R4 => Rule::R4,
             Self::R5 => Rule::R5,
             Self::R6 => Rule::R6,
             Self::R7 => Rule::R7,
@@ -89,6 +93,7 @@ impl Broken {
             Self::R1 => "R1",
             Self::R2 => "R2",
             Self::R3 => "R3",
+            Self::R4 => "R4",
             Self::R5 => "R5",
             Self::R6 => "R6",
             Self::R7 => "R7",
@@ -110,7 +115,7 @@ pub struct Engine {
     /// R2: writes that wait for the record.
     waiting: Vec<Action>,
     /// R5: the newest sample of each database.
-    samples: Vec<(String, Sample)>,
+    samples: Vec<(usize, Sample)>,
     /// R12: it has held the lease.
     held: bool,
 }
@@ -177,13 +182,13 @@ impl Engine {
         }
     }
 
-    /// See [`engine::Engine::observe`].
-    pub fn observe(&mut self, database: &str, observation: &Observation, now: Time) {
+    /// See [`engine::Engine::observe_at`].
+    pub fn observe_at(&mut self, database: usize, observation: &Observation, now: Time) {
         match self.broken {
             Some(Broken::R5) => {
-                self.samples.retain(|(name, _)| name != database || !is_sample(observation));
+                self.samples.retain(|(place, _)| *place != database || !is_sample(observation));
                 if let Reading::Sample(sample) = &observation.reading {
-                    self.samples.push((database.to_owned(), sample.clone()));
+                    self.samples.push((database, sample.clone()));
                 }
             }
             Some(Broken::R6) => {
@@ -191,13 +196,13 @@ impl Engine {
                 if let Reading::Sample(sample) = &mut observation.reading {
                     sample.saturated = false;
                 }
-                self.core.observe(database, &observation, now);
+                self.core.observe_at(database, &observation, now);
                 return;
             }
             _ => {}
         }
         if self.broken != Some(Broken::R5) || is_sample(observation) {
-            self.core.observe(database, observation, now);
+            self.core.observe_at(database, observation, now);
         }
     }
 
@@ -207,7 +212,7 @@ impl Engine {
             for (database, sample) in &self.samples {
                 if now.since(sample.at) >= AGAIN {
                     let reading = Reading::Sample(Sample { at: now, ..sample.clone() });
-                    self.core.observe(database, &Observation { reading, returning_until: None }, now);
+                    self.core.observe_at(*database, &Observation { reading, returning_until: None }, now);
                 }
             }
         }
@@ -256,6 +261,7 @@ fn shown(broken: Option<Broken>, mut plan: Plan) -> Plan {
     match broken {
         Some(Broken::R1) => plan.paused = false,
         Some(Broken::R3) => plan.capacity = boundless(),
+        Some(Broken::R4) => plan.rollback.when = When::Always,
         Some(Broken::R7) => plan.rollback.max_step = Weight::FULL,
         Some(Broken::R9) => plan.capacity.takeover.legacy = 0.0,
         _ => {}

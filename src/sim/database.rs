@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crossfade_core::meter::{Answer, Counters};
+use crossfade_core::side::BySide;
 use crossfade_core::time::Time;
 
 use crate::scenario::DatabaseSetup;
@@ -41,6 +42,10 @@ pub struct Database {
     started: Time,
     /// Attempts, refused, failed: since the start, with fractions.
     counted: [f64; 3],
+    /// Connects of each service's legacy and Kubernetes users that were let in.
+    accounts: Vec<[f64; 2]>,
+    /// The part of what was tried in the last step that was let in.
+    let_in: f64,
     last: Flow,
 }
 
@@ -76,6 +81,8 @@ impl Database {
             identity: 1,
             started: now - Duration::from_hours(24),
             counted: [0.0; 3],
+            accounts: Vec::new(),
+            let_in: 0.0,
             last: Flow::default(),
         }
     }
@@ -88,6 +95,11 @@ impl Database {
     /// What happened in the last step.
     pub fn flow(&self) -> Flow {
         self.last
+    }
+
+    /// The part of what was tried in the last step that was let in, 0 to 1.
+    pub fn let_in(&self) -> f64 {
+        self.let_in.min(1.0)
     }
 
     /// Connections held.
@@ -113,6 +125,7 @@ impl Database {
         self.gone = Some(now + span);
         self.identity += u64::from(failover);
         (self.connected, self.waiting, self.counted) = (0.0, 0.0, [0.0; 3]);
+        self.accounts.fill([0.0; 2]);
     }
 
     /// `FLUSH STATUS`: `Connections` stays, the others begin anew.
@@ -128,6 +141,7 @@ impl Database {
             if now < until {
                 let all = connects / seconds;
                 self.last = Flow { attempts: all, failed: all, ..Flow::default() };
+                self.let_in = 0.0;
                 return 1.0;
             }
             self.gone = None;
@@ -152,6 +166,7 @@ impl Database {
         let admitted = answered.min((f64::from(self.maximum) - self.connected) / stay).max(0.0);
         let refused = answered - admitted;
         self.connected += admitted * stay;
+        self.let_in = if came > 0.0 { admitted / came } else { 0.0 };
         // At the limit the refused ones do not count as connections; the dropped ones were never seen.
         self.counted[0] += admitted;
         self.counted[1] += refused;
@@ -165,6 +180,17 @@ impl Database {
         };
         // Whoever comes last finds the queue full.
         if came > 0.0 { (failed / came).min(1.0) } else { 0.0 }
+    }
+
+    /// Counts who it let in of those who came in the last step: `connects` of a service's legacy and
+    /// Kubernetes users. Each has the same chance.
+    pub fn count(&mut self, service: usize, connects: [f64; 2]) {
+        if self.accounts.len() <= service {
+            self.accounts.resize(service + 1, [0.0; 2]);
+        }
+        for (account, connects) in self.accounts[service].iter_mut().zip(connects) {
+            *account += connects * self.let_in;
+        }
     }
 
     /// Whether a monitor is told counters now.
@@ -183,8 +209,8 @@ impl Database {
         self.gone.is_some() || now < self.refuses_monitor || now < self.crowds_out_monitor
     }
 
-    /// What a monitor is told.
-    pub fn answer(&self, now: Time) -> Answer {
+    /// What a monitor is told; with the connects of both sides' users of a service, if it asks for them.
+    pub fn answer(&self, now: Time, service: Option<usize>) -> Answer {
         if self.gone.is_some() {
             return Answer::Down("connection refused".into());
         }
@@ -207,7 +233,10 @@ impl Database {
             failed: whole(self.counted[2]),
             connected: whole(self.connected.round()),
             maximum: u64::from(self.maximum),
-            by_side: None,
+            by_side: service.map(|service| {
+                let [legacy, kubernetes] = self.accounts.get(service).copied().unwrap_or_default().map(whole);
+                BySide { legacy, kubernetes }
+            }),
         })
     }
 
@@ -234,7 +263,7 @@ mod tests {
     }
 
     fn counters(database: &Database, now: Time) -> Counters {
-        match database.answer(now) {
+        match database.answer(now, None) {
             Answer::Counters(counters) => counters,
             other => panic!("{other:?}"),
         }
@@ -274,6 +303,25 @@ mod tests {
         assert_eq!(moved[59].0 + moved[59].1, 100);
         assert!(moved[59].0 <= 4, "{moved:?}");
         assert_eq!((before.connected, before.maximum), (200, 200));
+    }
+
+    #[test]
+    fn of_those_who_come_each_side_has_its_part_let_in() {
+        let mut database = database(Duration::from_secs(1), 100_000);
+        let second = Duration::from_secs(1);
+        let now = Time::from_millis(86_400_000);
+        // It can answer half of them.
+        for _ in 0..100 {
+            database.serve(5200.0, now, second);
+            database.count(1, [1300.0, 3900.0]);
+        }
+        let accounts = |service| match database.answer(now, Some(service)) {
+            Answer::Counters(Counters { by_side: Some(by_side), .. }) => by_side,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(accounts(1), BySide { legacy: 65_000, kubernetes: 195_000 });
+        assert_eq!(accounts(0), BySide::default());
+        assert_eq!(counters(&database, now).by_side, None);
     }
 
     #[test]

@@ -7,10 +7,9 @@ use crossfade_core::guard::Signal;
 use crossfade_core::lease::Standing;
 use crossfade_core::route::Purpose;
 use crossfade_core::seen::Authority;
-use crossfade_core::state::GuardKey;
 use crossfade_core::time::Time;
 
-use crate::api::{ApiServer, Object, TIMEOUT};
+use crate::api::{ApiServer, Normals, Object, TIMEOUT};
 use crate::broken::{Broken, Engine};
 use crate::lane::{self, Lane, Order};
 use crate::recorder::{self, Recorder, Wanted};
@@ -172,8 +171,11 @@ impl Mind {
         self.wanted = None;
         let (measured, baselines) = read.baselines;
         if rights.clock.since(measured) < BASELINE_AGE {
-            for (key, value) in baselines {
+            for (key, value) in baselines.rates {
                 self.engine.seed_baseline(&key, value);
+            }
+            for (database, normal) in baselines.sides {
+                self.engine.seed_sides(&database, normal);
             }
         }
         let mut state = read.state;
@@ -229,12 +231,20 @@ impl Mind {
     }
 
     /// The baselines that a status shows.
-    fn baselines(&self) -> Vec<(GuardKey, f64)> {
-        let judged = self.engine.seen().judgements.iter();
-        judged
-            .filter(|(key, _)| key.signal == Signal::ConnectionRate)
-            .filter_map(|(key, judgement)| Some((key.clone(), judgement.baseline?)))
-            .collect()
+    fn baselines(&self) -> Normals {
+        let seen = self.engine.seen();
+        let rates = seen.judgements.iter().filter(|(key, _)| key.signal == Signal::ConnectionRate);
+        let sides = self
+            .engine
+            .plan()
+            .databases
+            .iter()
+            .zip(&seen.looks)
+            .filter_map(|(database, look)| Some((database.name.clone(), look.normal?)));
+        Normals {
+            rates: rates.filter_map(|(key, judgement)| Some((key.clone(), judgement.baseline?))).collect(),
+            sides: sides.collect(),
+        }
     }
 }
 

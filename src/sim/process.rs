@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossfade_core::action::Action;
 use crossfade_core::lease::{Answer, Lease, Next, Standing, Times};
 use crossfade_core::meter::Meter;
+use crossfade_core::plan;
 use crossfade_core::seen::Authority;
 use crossfade_core::share::{Neighbour, raising_elsewhere};
 use crossfade_core::state::State;
@@ -32,11 +33,13 @@ pub struct Outside<'a> {
     pub databases: &'a mut [Database],
 }
 
-/// The samples of one database at one period.
+/// The samples of one database at one period, perhaps with one service's users told apart.
 #[derive(Clone, Debug)]
 struct Beat {
     database: usize,
     every: Duration,
+    /// Of which service's users it asks too.
+    users: Option<usize>,
     meter: Meter,
     due: Time,
 }
@@ -222,18 +225,22 @@ impl Process {
         self.follow(outside);
     }
 
-    /// One beat for each database and period that a plan asks for.
+    /// One beat for each database and period that a plan asks for; of its own if it tells the sides apart.
     fn follow(&mut self, outside: &Outside<'_>) {
         let mut wanted = BTreeSet::new();
         for (mind, service) in self.minds.iter().zip(outside.services.iter()) {
             for (database, place) in mind.engine.plan().databases.iter().zip(&service.databases) {
-                wanted.insert((*place, database.every));
+                wanted.insert((*place, database.every, database.by_side.then_some(mind.service)));
             }
         }
-        self.beats.retain(|beat| wanted.contains(&(beat.database, beat.every)));
-        for (database, every) in wanted {
-            if !self.beats.iter().any(|beat| (beat.database, beat.every) == (database, every)) {
-                self.beats.push(Beat { database, every, meter: Meter::new(), due: outside.now });
+        self.beats.retain(|beat| wanted.contains(&(beat.database, beat.every, beat.users)));
+        for (database, every, users) in wanted {
+            if !self
+                .beats
+                .iter()
+                .any(|beat| (beat.database, beat.every, beat.users) == (database, every, users))
+            {
+                self.beats.push(Beat { database, every, users, meter: Meter::new(), due: outside.now });
             }
         }
     }
@@ -285,15 +292,15 @@ impl Process {
         for beat in self.beats.iter_mut().filter(|beat| beat.due <= now) {
             beat.due = now + beat.every;
             let Some(database) = outside.databases.get(beat.database) else { continue };
-            let observation = beat.meter.observe(&database.answer(now), clock);
+            let observation = beat.meter.observe(&database.answer(now, beat.users), clock);
             for (mind, service) in self.minds.iter_mut().zip(outside.services.iter()) {
                 for (place, behind) in service.databases.iter().enumerate() {
-                    let named = mind.engine.plan().databases.get(place);
-                    if let Some(named) =
-                        named.filter(|named| *behind == beat.database && named.every == beat.every)
-                    {
-                        let name = named.name.clone();
-                        mind.engine.observe(&name, &observation, clock);
+                    let asks = |named: &plan::Database| {
+                        let users = named.by_side.then_some(mind.service);
+                        (*behind, named.every, users) == (beat.database, beat.every, beat.users)
+                    };
+                    if mind.engine.plan().databases.get(place).is_some_and(asks) {
+                        mind.engine.observe_at(place, &observation, clock);
                         mind.touched = true;
                     }
                 }

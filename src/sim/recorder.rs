@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crossfade_core::state::{GuardKey, State, Volatile};
+use crossfade_core::state::{State, Volatile};
 use crossfade_core::time::Time;
 
-use crate::api::{ApiServer, Call, Status};
+use crate::api::{ApiServer, Call, Normals, Status};
 
 /// The first and the longest wait after a failure.
 const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
@@ -19,7 +19,7 @@ pub struct Read {
     /// The present stage, by its name.
     pub stage: Option<String>,
     /// The baselines in it.
-    pub baselines: (Time, Vec<(GuardKey, f64)>),
+    pub baselines: (Time, Normals),
     version: u64,
 }
 
@@ -59,7 +59,7 @@ pub struct Wanted<'a> {
     /// The present stage's name.
     pub stage: Option<&'a str>,
     /// The baselines to store with it.
-    pub baselines: Vec<(GuardKey, f64)>,
+    pub baselines: Normals,
     /// Whether a write that begins now would be over before the claim expires.
     pub permitted: bool,
     /// The replica's own clock, which the status carries.

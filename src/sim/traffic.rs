@@ -46,6 +46,14 @@ pub fn flow(
     for ((database, connects), failed) in databases.iter_mut().zip(connects).zip(&mut failed) {
         *failed = database.serve(connects, now, step);
     }
+    for (place, service) in services.iter().enumerate() {
+        let connects = service.flow.connects.map(|connects| connects * step.as_secs_f64());
+        for behind in &service.databases {
+            if let Some(database) = databases.get_mut(*behind) {
+                database.count(place, connects);
+            }
+        }
+    }
     for service in services {
         let behind = service.databases.iter().filter_map(|database| failed.get(*database));
         let worst = behind.copied().fold(0.0, f64::max);

@@ -6,10 +6,11 @@ use crossfade_core::guard::Signal;
 use crossfade_core::peaks::{Peak, Peaks};
 use crossfade_core::periods::Periods;
 use crossfade_core::seen::Wishes;
+use crossfade_core::side::BySide;
 use crossfade_core::state::{GuardKey, State};
 use crossfade_core::time::Time;
 
-use crate::api::{ApiServer, Object};
+use crate::api::{ApiServer, Normals, Object};
 use crate::broken::Broken;
 use crate::chance::Chance;
 use crate::database::Database;
@@ -49,15 +50,11 @@ impl World {
             scenario.databases.iter().map(|setup| Database::new(setup.clone(), began)).collect();
         let mut services: Vec<Service> = scenario.services.iter().map(Service::new).collect();
         let mut random = fastrand::Rng::with_seed(scenario.seed);
-        let rates = settle(scenario, &mut services, &mut databases);
+        let (rates, demands) = settle(scenario, &mut services, &mut databases);
         let mut api = ApiServer::default();
-        for setup in &scenario.services {
+        for (setup, demand) in scenario.services.iter().zip(demands) {
             let version = api.next_version();
-            let baselines =
-                setup.plan.databases.iter().zip(&setup.databases).filter_map(|(database, place)| {
-                    Some((GuardKey::new(&database.name, Signal::ConnectionRate), *rates.get(*place)?))
-                });
-            let baselines = if setup.standing { baselines.collect() } else { Vec::new() };
+            let baselines = if setup.standing { normals(setup, &rates, demand) } else { Normals::default() };
             let status = setup.standing.then(|| standing(setup, began));
             let stage = status.as_ref().and_then(|state| setup.plan.stages.get(state.stage?));
             api.objects.push(Object {
@@ -165,14 +162,39 @@ impl World {
     }
 }
 
-/// Lets sides and databases be used to what they carry at the begin; the connects of each database.
-fn settle(scenario: &Scenario, services: &mut [Service], databases: &mut [Database]) -> Vec<f64> {
+/// What the status of a plan says is normal that has long stood at its weight.
+fn normals(setup: &ServiceSetup, rates: &[f64], demand: f64) -> Normals {
+    let databases = || setup.plan.databases.iter().zip(&setup.databases);
+    let rates = databases().filter_map(|(database, place)| {
+        Some((GuardKey::new(&database.name, Signal::ConnectionRate), *rates.get(*place)?))
+    });
+    let share = setup.weight.percent() / 100.0;
+    let sides =
+        databases().filter(|(database, _)| database.by_side && (LEAST..=1.0 - LEAST).contains(&share));
+    let normal = BySide {
+        legacy: demand * setup.legacy.connects_per_request,
+        kubernetes: demand * setup.kubernetes.connects_per_request,
+    };
+    Normals {
+        rates: rates.collect(),
+        sides: sides.map(|(database, _)| (database.name.clone(), normal)).collect(),
+    }
+}
+
+/// With a smaller share of the traffic a side does not show what is normal for it.
+const LEAST: f64 = 0.005;
+
+/// Lets sides and databases be used to what they carry at the begin; the connects of each database, and the
+/// demand of each service.
+fn settle(scenario: &Scenario, services: &mut [Service], databases: &mut [Database]) -> (Vec<f64>, Vec<f64>) {
     let mut quiet = fastrand::Rng::with_seed(0);
     let mut connects: Vec<f64> = vec![0.0; databases.len()];
+    let mut demands = Vec::new();
     for (setup, service) in scenario.services.iter().zip(services) {
         let mut calm = setup.demand;
         calm.noise = 0.0;
         let demand = crate::demand::Demand::new(calm).at(scenario.begins, &mut quiet);
+        demands.push(demand);
         let share = service.share();
         for (side, share) in service.sides.iter_mut().zip([1.0 - share, share]) {
             side.settle(demand * share);
@@ -190,7 +212,7 @@ fn settle(scenario: &Scenario, services: &mut [Service], databases: &mut [Databa
         database.settle(*connects);
         *connects += setup.others;
     }
-    connects
+    (connects, demands)
 }
 
 /// What the status says of a plan that has long stood at its weight.

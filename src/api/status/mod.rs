@@ -4,9 +4,11 @@
 
 mod floor;
 mod parts;
+mod surge;
 
 pub use floor::FloorStatus;
 pub use parts::*;
+pub use surge::*;
 
 use std::collections::BTreeMap;
 
@@ -102,6 +104,10 @@ pub struct MigrationPlanStatus {
     /// The retreat under way, or at its end while its guard is still tripped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retreat: Option<RetreatStatus>,
+    /// Whose surge each breach of a database is, until its guards are clear.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub surges: Vec<SurgeStatus>,
     /// A walk back by a person's wish; nothing rises until `resume`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_by_hand: Option<ByHandStatus>,

@@ -16,9 +16,11 @@ use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::report::{Condition, Report};
+use crate::core::side::BySide;
 use crate::core::state::{
     Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State, Volatile,
 };
+use crate::core::surge::{Surge, Trial, Whose};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 
@@ -66,6 +68,25 @@ fn periods() -> impl Strategy<Value = Periods> {
     })
 }
 
+fn surge() -> impl Strategy<Value = Surge> {
+    let number = || prop::num::f64::POSITIVE | prop::num::f64::ZERO;
+    let trial = (time(), select(Signal::ALL.to_vec()), number(), number(), number());
+    (select(Whose::ALL.to_vec()), time(), of((number(), number())), of(trial)).prop_map(
+        |(whose, since, normal, trial)| Surge {
+            whose,
+            since,
+            normal: normal.map(|(legacy, kubernetes)| BySide { legacy, kubernetes }),
+            trial: trial.map(|(at, signal, before, predicted, enough)| Trial {
+                at,
+                signal,
+                before,
+                predicted,
+                enough,
+            }),
+        },
+    )
+}
+
 prop_compose! {
     fn progress()(
         intended in of(weight()),
@@ -97,6 +118,7 @@ prop_compose! {
     fn state()(
         progress in progress(),
         guards in btree_map(key(), tripped(), 0..5),
+        surges in btree_map("[a-z]{1,9}", surge(), 0..3),
         retreat in of((weight(), time(), of(key()), any::<bool>())),
         by_hand in of((weight(), time(), text())),
         cooldown_until in of(time()),
@@ -111,6 +133,7 @@ prop_compose! {
     ) -> State {
         State {
             guards,
+            surges,
             retreat: retreat.map(|(target, since, guard, arrived)| Retreat { target, since, guard, arrived }),
             rolled_back_by_hand: by_hand.map(|(target, since, reason)| ByHand { target, since, reason }),
             cooldown_until,

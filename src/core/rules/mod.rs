@@ -19,3 +19,4 @@ pub mod retreat;
 pub mod soak;
 pub mod tell;
 pub mod walk_back;
+pub mod whose;

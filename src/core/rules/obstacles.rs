@@ -8,6 +8,7 @@ use crate::plan::InstanceIndex;
 use crate::route::Outcome;
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::outright::{self, Failing};
+use crate::rules::whose;
 use crate::seen::Authority;
 use crate::time::Time;
 use crate::turn::{Turn, same};
@@ -38,6 +39,8 @@ pub enum Obstacle {
     Unknown(usize),
     /// A retreat is under way.
     Retreating,
+    /// The surge of a database (its place in the plan) is not Kubernetes', or that is being found out.
+    Surge(usize),
     /// A retreat was less than a cooldown ago.
     Cooldown(Time),
     /// `targetStage` lies below the weight or the stage.
@@ -70,6 +73,10 @@ pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
         retreating(turn),
         outright::failing(turn).map(Obstacle::Failing),
     ];
+    let surges = plan.databases.iter().enumerate().filter_map(move |(place, database)| {
+        state.surges.get(&database.name).filter(|surge| !surge.whose.permits())?;
+        Some(Obstacle::Surge(place))
+    });
     let guards = seen.judgements.iter().enumerate().filter_map(move |(place, (key, judgement))| {
         if state.is_tripped(key) {
             Some(Obstacle::Tripped(place))
@@ -91,11 +98,14 @@ pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
         when(seen.others_raising.is_some(), Obstacle::AnotherRaising),
         capacity::against_staying(turn, turn.intended()).map(Obstacle::Short),
     ];
-    first.into_iter().flatten().chain(guards).chain(others.into_iter().flatten())
+    first.into_iter().flatten().chain(surges).chain(guards).chain(others.into_iter().flatten())
 }
 
 fn retreating(turn: &Turn) -> Option<Obstacle> {
-    turn.state.retreat.as_ref().filter(|retreat| !retreat.arrived)?;
+    let retreat = turn.state.retreat.as_ref().filter(|retreat| !retreat.arrived)?;
+    if retreat.guard.as_ref().is_some_and(|guard| !whose::permits(turn, guard)) {
+        return None;
+    }
     Some(if capacity::is_full(turn) { Obstacle::Full } else { Obstacle::Retreating })
 }
 

@@ -1,12 +1,12 @@
 //! R2, R3, R7: the brake. A guard at its rollback level walks the weight back, step by step, as far as
-//! legacy can carry it.
+//! legacy can carry it, while the surge is Kubernetes' (R4).
 
 use std::time::Duration;
 
 use crate::guard::Level;
 use crate::plan::{Plan, RollbackTo};
 use crate::reason::Reason;
-use crate::rules::{capacity, commands, outright};
+use crate::rules::{capacity, commands, outright, whose};
 use crate::state::{GuardKey, Retreat, State};
 use crate::turn::{SAME, Turn, above};
 use crate::weight::Weight;
@@ -91,7 +91,8 @@ fn forget_unseen_raise(turn: &mut Turn) {
 
 fn go_on(turn: &mut Turn, mut retreat: Retreat) {
     let tripped = retreat.guard.as_ref().is_some_and(|guard| turn.state.is_tripped(guard));
-    if !tripped || !retreat.guard.as_ref().is_some_and(|guard| is_known(turn, guard)) {
+    let goes_on = |guard: &GuardKey| is_known(turn, guard) && whose::permits(turn, guard);
+    if !tripped || !retreat.guard.as_ref().is_some_and(goes_on) {
         if let Some(guard) = breached(turn) {
             // Another guard carries the same retreat on.
             retreat.guard = Some(guard);
@@ -143,18 +144,22 @@ fn is_known(turn: &Turn, key: &GuardKey) -> bool {
 
 /// Whether a guard is at its rollback level by fresh data.
 pub fn is_breached(turn: &Turn) -> bool {
-    breached(turn).is_some()
+    first_breached(turn, |_| true).is_some()
 }
 
-/// The first guard at its rollback level whose data is fresh.
+/// The first guard at its rollback level whose data is fresh, and whose surge is Kubernetes', or may be.
 fn breached(turn: &Turn) -> Option<GuardKey> {
+    first_breached(turn, |key| whose::permits(turn, key))
+}
+
+fn first_breached(turn: &Turn, counts: impl Fn(&GuardKey) -> bool) -> Option<GuardKey> {
     if turn.state.guards.values().all(|guard| guard.level != Level::Rollback) {
         return None;
     }
     let at_rollback =
         |key: &GuardKey| turn.state.guards.get(key).is_some_and(|guard| guard.level == Level::Rollback);
     let fresh = turn.seen.judgements.iter().filter(|(_, judgement)| !judgement.is_blind());
-    fresh.map(|(key, _)| key).find(|key| at_rollback(key)).cloned()
+    fresh.map(|(key, _)| key).find(|key| at_rollback(key) && counts(key)).cloned()
 }
 
 /// The first guard at its rollback level, whatever is known of it now.
@@ -168,7 +173,9 @@ fn breached_anew(turn: &mut Turn) -> Option<GuardKey> {
     let seen = turn.seen;
     let over = seen.judgements.iter().filter(|(_, judged)| !judged.is_blind() && judged.rollback);
     over.map(|(key, _)| key)
-        .find(|key| turn.is_due(turn.state.last_step, measured_in(turn.plan, key)))
+        .find(|key| {
+            whose::permits(turn, key) && turn.is_due(turn.state.last_step, measured_in(turn.plan, key))
+        })
         .cloned()
 }
 
@@ -188,7 +195,9 @@ fn step(turn: &mut Turn, target: Weight) {
     let fits = capacity::fits(turn, fallen(turn, every));
     // A person may have lowered the weight below the target meanwhile.
     if fits > SAME || turn.intended() <= target {
-        fall(turn, turn.intended().minus(fits).max(target), Reason::GuardRollback);
+        let from = turn.intended();
+        fall(turn, from.minus(fits).max(target), Reason::GuardRollback);
+        whose::tried(turn, from, turn.intended());
     }
     turn.is_due(turn.state.last_step, every);
 }

@@ -1,17 +1,17 @@
 //! A person's wish to go back: the command `rollback`, or a lowered `targetStage`.
 //!
 //! Walks as a retreat does, as far as legacy can carry it (R3), without its cooldown. `paused` and
-//! `hold` stop the latter, not the former.
+//! `hold` stop the latter, not the former; so does a surge that is not Kubernetes' (R4).
 
 use crate::reason::Reason;
-use crate::rules::capacity;
+use crate::rules::{capacity, whose};
 use crate::turn::{SAME, Turn};
 use crate::weight::Weight;
 
 /// Where a person wants the weight to go back to, and why; `None` if nowhere lower.
 pub fn target(turn: &Turn) -> Option<(Weight, Reason)> {
     let by_hand = turn.state.rolled_back_by_hand.as_ref().map(|back| back.target);
-    let held = turn.plan.paused || turn.seen.wishes.hold.is_some();
+    let held = is_held(turn);
     let furthest = turn.plan.stages.get(turn.plan.furthest()).map(|stage| stage.weight).filter(|_| !held);
     let (target, reason) = match (by_hand, furthest) {
         (Some(hand), Some(stage)) if stage < hand => (stage, Reason::TargetStageLowered),
@@ -20,6 +20,11 @@ pub fn target(turn: &Turn) -> Option<(Weight, Reason)> {
         (None, None) => return None,
     };
     (turn.intended() > target).then_some((target, reason))
+}
+
+/// Whether a lowered `targetStage` waits.
+fn is_held(turn: &Turn) -> bool {
+    turn.plan.paused || turn.seen.wishes.hold.is_some() || whose::is_held(turn)
 }
 
 /// The next step back, if one is due. A guard's retreat goes before it.
@@ -49,8 +54,7 @@ pub fn step(turn: &mut Turn) {
 
 /// A stage beyond `targetStage` that has not risen above its weight is left without a write.
 fn leave_stage(turn: &mut Turn) {
-    let held = turn.plan.paused || turn.seen.wishes.hold.is_some();
-    if held || turn.state.stage <= Some(turn.plan.furthest()) {
+    if is_held(turn) || turn.state.stage <= Some(turn.plan.furthest()) {
         return;
     }
     turn.fall_back_to_stage();

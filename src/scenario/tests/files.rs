@@ -13,7 +13,6 @@ const FILES: &[&str] = &[
     "autoscaler-pods-wait",
     "blind",
     "cold-receiver",
-    "common-surge-today",
     "counter-collapse",
     "counter-reset",
     "crash-anywhere",
@@ -38,7 +37,6 @@ const FILES: &[&str] = &[
     "quiet-weekend",
     "rollback-without-room",
     "shared-database",
-    "shared-database-today",
 ];
 
 fn folder() -> PathBuf {

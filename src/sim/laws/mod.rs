@@ -16,12 +16,14 @@ mod r12;
 mod r13;
 mod r2;
 mod r3;
+mod r4;
 mod r5;
 mod r6;
 mod r7;
 mod r8;
 mod r9;
 mod rule;
+mod sided;
 mod truth;
 
 use crossfade_core::action::Action;
@@ -143,6 +145,7 @@ const OF_DECISIONS: &[Law] = &[
     (Rule::R2, r2::brakes_first),
     (Rule::R3, r3::fits),
     (Rule::R3, r3::joins_as_it_fits),
+    (Rule::R4, r4::holds_what_is_common),
     (Rule::R5, r5::takes_the_unknown_for_nothing),
     (Rule::R5, r5::raises_nothing_unknown),
     (Rule::R6, r6::clears_nothing_while_full),

@@ -10,7 +10,7 @@ use crossfade_core::state::State;
 use crossfade_core::weight::Weight;
 
 use super::truth::Truth;
-use super::{Case, Found, Rule, SAME, bounds, r3};
+use super::{Case, Found, Rule, SAME, bounds, r3, r4};
 use crate::world::World;
 
 /// How long after a failed write the same is tried again.
@@ -42,6 +42,9 @@ fn breached(case: &Case<'_>, before: &State) -> Option<String> {
     });
     let (key, _) = newly?;
     if before.retreat.is_some() || before.intended.unwrap_or_default() == Weight::ZERO {
+        return None;
+    }
+    if r4::may_hold(case, key) {
         return None;
     }
     let intended = after.intended.unwrap_or_default();
@@ -102,6 +105,9 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
                     (now.since(since.max(truth.counts(*place, number)).max(over)) > bound).then_some(number)
                 });
                 let Some(replica) = charge else { continue };
+                if r4::may_hold_for_long(known, &object.plan, world, (index, replica), bound) {
+                    continue;
+                }
                 let asked = now.since(known.asked_at);
                 for (instance, balancer) in service.balancers.iter().enumerate() {
                     let well = known.disturbed.get(instance).is_some_and(|at| now.since(*at) > bound)

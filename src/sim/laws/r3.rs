@@ -8,7 +8,7 @@ use crossfade_core::weight::Weight;
 
 use super::known::{self, Figures};
 use super::truth::Truth;
-use super::{Case, Found, Rule, SAME};
+use super::{Case, Found, Rule, SAME, r4};
 use crate::world::World;
 
 /// The largest step back while it is not known what legacy can carry (DESIGN, R5).
@@ -148,7 +148,8 @@ pub fn says_that_it_is_full(truth: &Truth, world: &World, found: &mut Found<'_>)
             else {
                 continue;
             };
-            let Some(mind) = process.minds.get(index).filter(|_| charge.is_some()) else { continue };
+            let knows = |mind: &&crate::mind::Mind| charge.is_some() && mind.asked == object.asked;
+            let Some(mind) = process.minds.get(index).filter(knows) else { continue };
             let state = mind.engine.state();
             let last = state.last_step.unwrap_or_default();
             let clock = process.clock(now);
@@ -165,7 +166,8 @@ pub fn says_that_it_is_full(truth: &Truth, world: &World, found: &mut Found<'_>)
                 continue;
             }
             let report = mind.engine.report(clock);
-            if !report.blocked_by.iter().any(|blocker| blocker.reason == Reason::LegacyFull) {
+            let held = report.blocked_by.iter().any(|blocker| r4::holds(blocker.reason));
+            if !held && !report.blocked_by.iter().any(|blocker| blocker.reason == Reason::LegacyFull) {
                 found(
                     Rule::R3,
                     index,

@@ -110,7 +110,9 @@ pub fn clears_in_time(truth: &Truth, world: &World, found: &mut Found<'_>) {
                     if of_guard.resume.lasts(since, now).is_none_or(|under| under <= bound) {
                         continue;
                     }
-                    let Some(mind) = process.minds.get(index) else { continue };
+                    // A replica whose watch says nothing new goes by the plan that it knows.
+                    let mind = process.minds.get(index).filter(|mind| mind.asked == object.asked);
+                    let Some(mind) = mind else { continue };
                     let tripped = mind.engine.state().guards.iter().find(|(key, tripped)| {
                         key.database == database.name
                             && key.signal == guard.signal

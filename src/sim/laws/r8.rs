@@ -65,7 +65,7 @@ fn forgotten_baseline<'a>(case: &Case<'_>, object: &'a Object) -> Option<&'a Gua
         })
     };
     let answered = case.decided.after.state().commands.contains_key(&Command::AcceptBaseline);
-    baselines.iter().map(|(key, _)| key).find(|key| !answered && forgotten(key))
+    baselines.rates.iter().map(|(key, _)| key).find(|key| !answered && forgotten(key))
 }
 
 /// Whether two states are the same, but for what is recorded in parts (the soak clock, the highest
@@ -82,6 +82,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         spent,
         approved,
         guards,
+        surges,
         retreat,
         rolled_back_by_hand,
         last_step,
@@ -105,6 +106,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         && *stage_since == after.stage_since
         && *approved == after.approved
         && *guards == after.guards
+        && *surges == after.surges
         && *retreat == after.retreat
         && *rolled_back_by_hand == after.rolled_back_by_hand
         && *last_step == after.last_step

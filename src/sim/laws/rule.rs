@@ -6,8 +6,7 @@ use crossfade_core::time::Time;
 
 macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $name:ident = $statement:literal,)+) => {
-        /// A rule of the design. R4 and R10 are not built yet: they come with the attribution of a
-        /// surge, and the seal.
+        /// A rule of the design. R10 is not built yet: it comes with the seal.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Rule { $($(#[doc = $doc])+ $name,)+ }
 
@@ -35,6 +34,8 @@ rules! {
     R2 = "from the sample that completes a breach to the writes nothing is waited for, and the weight falls as far as legacy can carry it",
     /// A retreat fits.
     R3 = "no step back makes legacy fuller than 0.95 of what it can carry; where nothing is known it is 5 points at most",
+    /// Whose surge?
+    R4 = "what both sides cause is held, not walked back; what Kubernetes alone causes is walked back",
     /// A fact has an age.
     R5 = "stale data is never clear and never a breach; it blocks raises, and pauses the plan after 60 s",
     /// Saturated is not quiet.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crossfade_core::guard::{Condition, Signal, Test};
+use crossfade_core::state::Command;
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
 use super::known::Known;
+use super::sided::Sided;
 use crate::api::Object;
 use crate::scenario::{Event, Scenario, What};
 use crate::world::World;
@@ -44,6 +46,8 @@ pub struct Database {
     pub silent: Since,
     /// It is full, or refuses connects for want of connections.
     pub full: Since,
+    /// When it last was.
+    pub was_full: Time,
     /// When it last came back, or its counters began anew.
     pub anew: Time,
     /// Its monitors' standing connection is lost, and they have heard nothing since; when that last was.
@@ -83,6 +87,8 @@ pub struct Service {
     pub asked_at: Time,
     /// What can be known of its capacity.
     pub known: Known,
+    /// Whose surge it is.
+    pub sided: Sided,
 }
 
 /// What is true of a replica.
@@ -135,6 +141,7 @@ impl Truth {
                 .iter()
                 .map(|setup| Service {
                     disturbed: vec![scenario.begins; setup.plan.instances().count()],
+                    sided: Sided::new(scenario, setup),
                     ..Service::default()
                 })
                 .collect(),
@@ -181,6 +188,9 @@ impl Truth {
         }
         let changed = truth.asked.last().is_none_or(|known| known.generation != object.generation);
         truth.asked_at = self.now;
+        if object.wishes.commands.contains_key(&Command::AcceptBaseline) {
+            truth.sided.forget();
+        }
         truth.asked.push(Object { status: None, ..object.clone() });
         if changed {
             let guards: usize = object.plan.databases.iter().map(|database| database.guards.len()).sum();
@@ -218,6 +228,7 @@ impl Truth {
                 *before = after;
             }
             see_guards(truth, &service.databases, &self.databases, now, world);
+            truth.sided.step(service, world);
             if let Some(object) = truth.asked.last() {
                 let peaks = world.api.objects.get(index).and_then(|object| object.status.as_ref());
                 let peaks = peaks.into_iter().flat_map(|status| &status.peaks.0);
@@ -245,6 +256,9 @@ impl Truth {
             let flow = database.flow();
             let of_max = 100.0 * database.connected() / f64::from(database.maximum.max(1));
             truth.full.is(of_max >= 91.0 || flow.refused > 25.0, now);
+            if truth.full.since().is_some() {
+                truth.was_full = now;
+            }
             truth.values = [flow.counted, of_max];
         }
     }

@@ -19,8 +19,11 @@ pub fn fill(random: &mut Rng, scenario: &mut Scenario, kind: Kind) {
         Kind::Calm => scenario.lasts = completed + Duration::from_secs(30),
         Kind::Incident => {
             let events = random.usize(1..4);
-            if one_in(random, 4) {
-                overrun(random, scenario);
+            match random.u8(0..8) {
+                0 | 1 => overrun(random, scenario),
+                2 | 3 => common(random, scenario),
+                4 => surge(random, scenario),
+                _ => {}
             }
             let end = one(random, scenario, events, 60);
             scenario.lasts = end + if random.bool() { quiet } else { Duration::from_secs(20) };
@@ -82,6 +85,17 @@ fn surge(random: &mut Rng, scenario: &mut Scenario) {
     let service = random.usize(0..scenario.services.len());
     let (side, times) = (Which::Kubernetes, between(random, 2.0, 8.0));
     push(scenario, after, What::Connects { service, side, times, over: Duration::ZERO });
+}
+
+/// A surge of both sides, about alike.
+fn common(random: &mut Rng, scenario: &mut Scenario) {
+    let after = Duration::from_secs(random.u64(5..40));
+    let service = random.usize(0..scenario.services.len());
+    let times = between(random, 2.0, 6.0);
+    let over = Duration::from_secs(*pick(random, &[0, 0, 10, 30]));
+    for side in [Which::Legacy, Which::Kubernetes] {
+        push(scenario, after, What::Connects { service, side, times, over });
+    }
 }
 
 /// A surge that fills a database up: it answers no faster, and refuses what it cannot hold.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossfade_core::plan::When;
 use crossfade_core::weight::Weight;
 use fastrand::Rng;
 
@@ -164,7 +165,7 @@ fn person(random: &mut Rng, scenario: &Scenario) -> What {
 fn changed(random: &mut Rng, scenario: &Scenario, service: usize) -> crossfade_core::plan::Plan {
     let setup = &scenario.services[service];
     let mut plan = setup.plan.clone();
-    match random.u8(0..7) {
+    match random.u8(0..8) {
         0 => plan.rollback.max_step = Weight::from_hundredths(*pick(random, &[500, 1000, 10_000])),
         1 => plan.rollback.every = Duration::from_secs(random.u64(1..10)),
         2 => {
@@ -184,6 +185,10 @@ fn changed(random: &mut Rng, scenario: &Scenario, service: usize) -> crossfade_c
             }
         }
         5 => {
+            let always = plan.rollback.when == When::Always;
+            plan.rollback.when = if always { When::Attributed } else { When::Always };
+        }
+        6 => {
             plan.capacity = spare::capacity(random, setup, scenario.begins);
             if !spare::is_watched(&plan.capacity) {
                 plan.stages.iter_mut().for_each(|stage| stage.peaks = 0);

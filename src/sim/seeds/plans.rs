@@ -33,12 +33,14 @@ pub fn plan(random: &mut Rng, databases: usize, step: Duration, calm: bool) -> (
             .collect(),
     });
     let routes = routes.collect();
+    // Whoever tells the sides apart mostly does so everywhere.
+    let by_side = random.bool();
     let own = behind.iter().map(|place| Database {
         name: format!("db-{place}"),
         every: Duration::from_millis(*pick(random, &[200, 500, 1000, 1000, 1000, 2000])).max(step),
         guards: Vec::new(),
         connection_rate_capacity: None,
-        by_side: false,
+        by_side,
     });
     let plan = Plan {
         paused: false,
@@ -51,7 +53,7 @@ pub fn plan(random: &mut Rng, databases: usize, step: Duration, calm: bool) -> (
             to: if one_in(random, 4) { RollbackTo::Zero } else { RollbackTo::Previous },
             max_step: percent(*pick(random, &[5, 10, 25, 25, 50])),
             every: Duration::from_secs(*pick(random, &[1, 2, 5, 5, 8])),
-            when: When::Always,
+            when: if one_in(random, 3) { When::Always } else { When::Attributed },
         },
         capacity: Capacity::default(),
     };
