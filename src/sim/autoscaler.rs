@@ -51,15 +51,16 @@ impl Autoscaler {
         self.floor = pods.max(self.setup.least).min(self.setup.most);
     }
 
-    /// How many pods there should be, of `pods` that do `busy` of what they can; `None` if it does not look
-    /// now.
+    /// How many pods there should be, where there are `pods` that do together as much as `busy` of them could;
+    /// `None` if it does not look now. Pods that warm up do nothing yet, and count.
     pub fn look(&mut self, pods: u32, busy: f64, now: Time) -> Option<u32> {
         if now < self.due {
             return None;
         }
         self.due = now + EVERY;
-        let off = busy / self.setup.target.max(f64::MIN_POSITIVE);
-        let right = if (off - 1.0).abs() <= TOLERANCE { pods } else { times(pods, off) };
+        let wanted = busy / self.setup.target.max(f64::MIN_POSITIVE);
+        let off = wanted / f64::from(pods.max(1));
+        let right = if (off - 1.0).abs() <= TOLERANCE { pods } else { whole(wanted) };
         self.found.push_back((now, right));
         self.found.retain(|(at, _)| now.since(*at) <= STABLE);
         let most = self.found.iter().map(|(_, right)| *right).max().unwrap_or(right);
@@ -69,10 +70,10 @@ impl Autoscaler {
     }
 }
 
-/// So many times as many, rounded up.
+/// So many pods suffice.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
-fn times(pods: u32, off: f64) -> u32 {
-    (f64::from(pods.max(1)) * off).ceil() as u32
+fn whole(pods: f64) -> u32 {
+    pods.ceil() as u32
 }
 
 #[cfg(test)]
@@ -83,16 +84,16 @@ mod tests {
     fn it_scales_up_at_once_and_down_after_five_minutes_and_never_below_its_floor() {
         let at = |seconds: u64| Time::from_millis(1_000_000 + seconds * 1000);
         let mut autoscaler = Autoscaler::new(AutoscalerSetup { least: 2, most: 20, target: 0.5 });
-        assert_eq!(autoscaler.look(10, 0.54, at(0)), Some(10), "near enough");
-        assert_eq!(autoscaler.look(10, 1.0, at(14)), None, "it does not look");
-        assert_eq!(autoscaler.look(10, 1.0, at(15)), Some(20));
-        assert_eq!(autoscaler.look(20, 0.05, at(30)), Some(20), "20 were right a moment ago");
-        assert_eq!(autoscaler.look(20, 0.05, at(316)), Some(2));
+        assert_eq!(autoscaler.look(10, 5.4, at(0)), Some(10), "near enough");
+        assert_eq!(autoscaler.look(10, 10.0, at(14)), None, "it does not look");
+        assert_eq!(autoscaler.look(10, 10.0, at(15)), Some(20));
+        assert_eq!(autoscaler.look(20, 1.0, at(30)), Some(20), "20 were right a moment ago");
+        assert_eq!(autoscaler.look(20, 1.0, at(316)), Some(2));
         autoscaler.promise(8);
-        assert_eq!((autoscaler.floor(), autoscaler.look(20, 0.05, at(700))), ((8, 2), Some(8)));
+        assert_eq!((autoscaler.floor(), autoscaler.look(20, 1.0, at(700))), ((8, 2), Some(8)));
         autoscaler.promise(0);
-        assert_eq!(autoscaler.look(8, 0.01, at(1100)), Some(2));
+        assert_eq!(autoscaler.look(8, 0.1, at(1100)), Some(2));
         autoscaler.promise(99);
-        assert_eq!(autoscaler.look(8, 0.5, at(1200)), Some(20), "the most that it may");
+        assert_eq!(autoscaler.look(8, 4.0, at(1200)), Some(20), "the most that it may");
     }
 }

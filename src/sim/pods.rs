@@ -75,8 +75,7 @@ impl Service {
     /// Lets the autoscaler look, if there is one.
     pub(crate) fn autoscale(&mut self, now: Time) {
         let [_, side] = &mut self.sides;
-        let can = side.capacity();
-        let busy = if can > 0.0 { self.working / can } else { 0.0 };
+        let busy = if side.per_server > 0.0 { self.working / side.per_server } else { 0.0 };
         let Some(autoscaler) = &mut self.autoscaler else { return };
         if let Some(pods) = autoscaler.look(side.asked(), busy, now)
             && pods != side.asked()
