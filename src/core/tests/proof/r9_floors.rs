@@ -173,7 +173,7 @@ fn a_floor_is_given_back_ten_minutes_after_the_weight_has_fallen() {
         let later = case.clone().but(|case| case.now = NOW + span);
         later.decide()
     };
-    let shortly = minutes(10) - std::time::Duration::from_millis(1);
+    let shortly = std::time::Duration::from_millis(599_999);
     assert_eq!(after(&fallen, shortly).state.floors, mail(9));
     let given = after(&fallen, minutes(10));
     assert_eq!(given.state.floors, mail(3), "down to what the present weight needs");
