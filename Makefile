@@ -20,7 +20,7 @@ say = printf '\n== %s\n' "$(1)"
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup ## the main job, live, in about two minutes; KEEP=1 leaves it running, ARGS=--unguarded takes the guard away
+demo: setup ## the main job, live, in about two minutes; KEEP=1 leaves it running, ARGS=--unguarded takes the guard away, ARGS="--surge fits|nothing|all-back" plays only a surge that does not fit
 	@$(call say,the test cluster's control plane (built once per machine))
 	tests/controlplane/build demo >/dev/null
 	$(call say,the operator and the stage)

@@ -47,6 +47,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         intended,
         raise,
         stage,
+        shift,
         stage_since,
         soaked,
         periods,
@@ -74,6 +75,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
 
     let weight = status.weight.get_or_insert_with(WeightStatus::default);
     weight.intended = intended.map(Weight::percent);
+    weight.shift = (*shift != 0).then(|| f64::from(*shift) / 100.0);
     status.raise = raise.map(|raise| RaiseStatus {
         from: raise.from.percent(),
         to: raise.to.percent(),

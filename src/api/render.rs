@@ -1,6 +1,9 @@
 //! The whole status from what is known. Pure: the shell only sends it.
 
 mod capacity;
+mod connects;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -56,6 +59,8 @@ pub struct Engine<'a> {
     pub seen: &'a [Seen],
     /// The pods of each workload, in the order of the plan's; what is missing is not known.
     pub pods: &'a [Option<Count>],
+    /// What keeps the sides from being told apart, by the database's name.
+    pub lacks: &'a BTreeMap<String, String>,
 }
 
 /// A reading is in sync within one point: `HAProxy`'s weights (0 to 256) cannot express every share.
@@ -73,7 +78,8 @@ pub fn render(input: &StatusInput) -> Value {
     };
     if let Some(engine) = &input.engine {
         let report = engine.report;
-        status.weight = Some(WeightStatus { intended: None, actual: report.actual.map(Weight::percent) });
+        status.weight =
+            Some(WeightStatus { actual: report.actual.map(Weight::percent), ..WeightStatus::default() });
         remember(&mut status, engine.state, engine.plan, input.offset);
         if let Some(stage) = &mut status.stage {
             stage.ends_at = report.soak_ends.map(time);
@@ -164,8 +170,10 @@ fn databases(engine: &Engine, time: &impl Fn(Time) -> String) -> Vec<DatabaseSta
     let reports = &engine.report.guards;
     let databases = engine.plan.databases.iter();
     databases
-        .map(|database| DatabaseStatus {
+        .enumerate()
+        .map(|(place, database)| DatabaseStatus {
             name: database.name.clone(),
+            connects: connects::connects(engine, place),
             guards: database
                 .guards
                 .iter()

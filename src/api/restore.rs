@@ -45,6 +45,7 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
     let cooldown: CooldownStatus = reader.field("cooldown").unwrap_or_default();
     let mut state = State {
         intended: weight.intended.map(Weight::from_percent),
+        shift: shift(weight.shift.unwrap_or_default()),
         raise: reader.raise(),
         proven: reader.list::<String>("proven").into_iter().map(|(_, name)| name).collect(),
         spent: reader.list::<String>("spent").into_iter().map(|(_, name)| name).collect(),
@@ -84,6 +85,12 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
     };
     reader.stage(&mut state, plan);
     (state, reader.problems)
+}
+
+/// In hundredths of a percent.
+#[allow(clippy::cast_possible_truncation)] // clamped just before
+fn shift(percent: f64) -> i16 {
+    (percent * 100.0).round().clamp(-10_000.0, 10_000.0) as i16
 }
 
 struct Reader<'a> {
@@ -176,6 +183,7 @@ impl Reader<'_> {
         if into.stage.is_none() {
             into.stage = into.intended.and_then(|weight| plan.stage_at(weight));
             into.soaked = std::time::Duration::ZERO;
+            into.shift = 0;
             into.periods = Periods::default();
             self.report(
                 "stage.name",

@@ -258,6 +258,24 @@ laws! {
         "a peak (soak.peaks) is seen only where demand is watched",
         "name the route whose load balancers count the requests, as in demand: {route: edge}, or a query, or leave peaks out"
     );
+    /// Which side has room is known only with both.
+    BALANCE_NEEDS_BOTH = core(
+        "!has(self.balance) || (has(self.legacy) && has(self.kubernetes))",
+        "which side has room is known only with what both can carry, and balance is given without",
+        "say it in legacy and kubernetes, or leave balance out"
+    );
+    /// Bounds of a move about the stage's weight.
+    MAX_SHIFT = core(
+        "self >= 0.01 && self <= 50.0",
+        "balance may go 0.01 to 50 percent from the stage's weight",
+        "write for example maxShift: 10"
+    );
+    /// Bounds of the time between two such moves.
+    BALANCE_EVERY = core(
+        "duration(self) >= duration('1m') && duration(self) <= duration('24h')",
+        "balance moves at most once in a time of 1m to 24h",
+        "write for example every: 10m"
+    );
     /// Bounds of a warm-up.
     WARM_UP = core(
         "duration(self) <= duration('1h')",

@@ -85,6 +85,11 @@ pub fn level(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "number", "minimum": 0, "maximum": 10_000_000})
 }
 
+/// A move about a stage's weight.
+pub fn shift(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "number", "minimum": 0.01, "maximum": 50})
+}
+
 /// So many of something per second: more than nothing.
 pub fn amount(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "number", "minimum": 0, "exclusiveMinimum": true, "maximum": 10_000_000})

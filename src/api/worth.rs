@@ -14,7 +14,7 @@ pub const FIGURES_EVERY: Duration = Duration::from_mins(5);
 pub const OFF: f64 = 0.2;
 
 /// What changes from sample to sample, wherever it stands. `soaked`, `period` and `window` are the engine's to ask for.
-const FIGURES: [&str; 25] = [
+const FIGURES: [&str; 26] = [
     "measuredAt",
     "value",
     "baseline",
@@ -22,6 +22,7 @@ const FIGURES: [&str; 25] = [
     "rollbackAt",
     "resumeAt",
     "connectionsPerSecond",
+    "predicted",
     "readyRequestsPerSecond",
     "requestsPerSecond",
     "utilisation",

@@ -5,11 +5,13 @@
 //! all makes "no other plan that shares a database is raising" free of races, and lets a hundred
 //! plans that trip at once decide one after the other before any of their writes is made.
 
+mod databases;
 mod pods;
+
+pub use databases::Sampled;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -17,13 +19,13 @@ use tokio::time::Instant;
 use super::counter::CountId;
 use super::key::PlanKey;
 use super::mailbox::{Mailbox, Order};
+use super::pace::Pace;
 use super::teller::{Teller, Telling};
 use crate::capacity::Count;
 use crate::core::action::Action;
 use crate::core::capacity::Figure;
 use crate::core::engine::Engine;
 use crate::core::lease::Standing;
-use crate::core::meter::Observation;
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::route::Reading;
@@ -54,6 +56,8 @@ pub struct Links {
     pub lanes: Vec<LaneHandle>,
     /// The databases by their name in the plan.
     pub databases: Vec<(String, DatabaseId)>,
+    /// How each of them is sampled.
+    pub paces: Vec<Pace>,
     /// The counts of the pods, in the order of the plan's workloads.
     pub workloads: Vec<CountId>,
     /// Wakes the keeper of its floors.
@@ -88,6 +92,8 @@ pub struct Entry {
     pub wanted: Option<u64>,
     /// The epoch of the claim under which its status was read afresh.
     pub taken_over: Option<u64>,
+    /// What keeps the sides from being told apart, by the database's name in the plan.
+    pub lacks: BTreeMap<String, String>,
     deadline: Option<Time>,
 }
 
@@ -144,12 +150,26 @@ impl Fleet {
         if let Some(entry) = self.plans.get_mut(key) {
             entry.engine.set_plan(plan, now);
             entry.links = links;
+            let links = &entry.links;
+            let told_apart = |name: &String| {
+                let databases = links.databases.iter().zip(&links.paces);
+                databases.into_iter().any(|((other, _), pace)| other == name && pace.users.is_some())
+            };
+            entry.lacks.retain(|name, _| told_apart(name));
         } else {
             let mut engine = Engine::new(plan, state, now);
             for (guard, value) in &baselines {
                 engine.seed_baseline(guard, *value);
             }
-            let entry = Entry { engine, links, recorder, wanted: None, taken_over: None, deadline: None };
+            let entry = Entry {
+                engine,
+                links,
+                recorder,
+                wanted: None,
+                taken_over: None,
+                lacks: BTreeMap::new(),
+                deadline: None,
+            };
             self.plans.insert(key.clone(), entry);
         }
         // A changed plan has forgotten what was measured for it.
@@ -226,34 +246,6 @@ impl Fleet {
             lane.mailbox.look();
         }
         self.settle([key.clone()], now, Instant::now());
-    }
-
-    /// A database answered. `cause` is when.
-    pub fn sample(
-        &mut self,
-        database: DatabaseId,
-        every: Duration,
-        observation: &Observation,
-        now: Time,
-        cause: Instant,
-    ) {
-        let mut touched = Vec::new();
-        for (key, entry) in &mut self.plans {
-            let mut concerned = false;
-            for (name, id) in &entry.links.databases {
-                let sampled = |plan: &Plan| {
-                    plan.databases.iter().any(|database| database.name == *name && database.every == every)
-                };
-                if *id == database && sampled(entry.engine.plan()) {
-                    entry.engine.observe(name, observation, now);
-                    concerned = true;
-                }
-            }
-            if concerned {
-                touched.push(key.clone());
-            }
-        }
-        self.settle(touched, now, cause);
     }
 
     /// A figure of a plan was measured, at `at`.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::Client;
 use tokio::sync::watch;
@@ -16,6 +15,7 @@ use super::key::PlanKey;
 use super::lane::Lane;
 use super::mailbox::Mailbox;
 use super::operator::Operator;
+use super::pace::Pace;
 use super::poller::Poller;
 use super::sampler::Sampler;
 use super::wire::{DatabaseWire, FigureWire, InstanceWire};
@@ -53,7 +53,7 @@ impl Polled {
 struct Sampled {
     id: DatabaseId,
     wire: DatabaseWire,
-    periods: watch::Sender<BTreeSet<Duration>>,
+    paces: watch::Sender<BTreeSet<Pace>>,
     stop: CancellationToken,
 }
 
@@ -181,44 +181,45 @@ impl Hands {
         Ok(())
     }
 
-    /// Samples exactly these databases, each at these periods.
-    pub fn sample(&mut self, wanted: &[(DatabaseWire, Duration)]) -> Result<(), String> {
-        let periods = |wire: &DatabaseWire| -> BTreeSet<Duration> {
-            wanted.iter().filter(|(other, _)| other == wire).map(|(_, every)| *every).collect()
+    /// Samples exactly these databases, each at these paces.
+    pub fn sample(&mut self, wanted: &[(DatabaseWire, Pace)]) -> Result<(), String> {
+        let paces = |wire: &DatabaseWire| -> BTreeSet<Pace> {
+            wanted.iter().filter(|(other, _)| other == wire).map(|(_, pace)| pace.clone()).collect()
         };
         self.samplers.retain(|sampled| {
-            let periods = periods(&sampled.wire);
-            if periods.is_empty() {
+            let paces = paces(&sampled.wire);
+            if paces.is_empty() {
                 sampled.stop.cancel();
                 return false;
             }
-            sampled.periods.send_if_modified(|known| {
-                let changed = *known != periods;
-                *known = periods;
+            sampled.paces.send_if_modified(|known| {
+                let changed = *known != paces;
+                *known = paces;
                 changed
             });
             true
         });
-        for (wire, every) in wanted {
+        for (wire, pace) in wanted {
             if self.id(wire).is_some() {
                 continue;
             }
-            let periods = periods(wire);
-            let shortest = periods.first().copied().unwrap_or(*every);
+            let paces = paces(wire);
+            // They are in the order of their periods.
+            let shortest = paces.first().map_or(pace.every, |pace| pace.every);
             let source = wire.open(shortest)?;
-            let (sender, receiver) = watch::channel(periods);
+            let (sender, receiver) = watch::channel(paces);
             let (id, stop) = (self.name(), CancellationToken::new());
             let sampler = Sampler {
                 id,
                 endpoint: wire.endpoint(),
                 source,
-                periods: receiver,
+                paces: receiver,
                 operator: self.operator.clone(),
                 asked: None,
             };
             let name = format!("sampler {}", wire.endpoint());
             self.operator.crew.start(name, &stop, sampler.sample(stop.clone()));
-            self.samplers.push(Sampled { id, wire: wire.clone(), periods: sender, stop });
+            self.samplers.push(Sampled { id, wire: wire.clone(), paces: sender, stop });
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ pub mod lease;
 pub mod log;
 pub mod mailbox;
 pub mod operator;
+mod pace;
 pub mod poller;
 pub mod reconcile;
 pub mod recorder;

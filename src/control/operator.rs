@@ -16,10 +16,13 @@ use super::reconcile::Refused;
 use super::teller::Teller;
 use crate::core::fence::{Permit, permit};
 use crate::core::lease::{Lease, Standing};
+use crate::core::plan::Plan;
+use crate::core::report::Report;
 use crate::core::route::Purpose;
+use crate::core::side::BySide;
 use crate::core::spare::Side;
 use crate::core::time::Time;
-use crate::serve::figures::{GuardFigures, PlanFigures, SideFigures};
+use crate::serve::figures::{ConnectFigures, GuardFigures, PlanFigures, SideFigures};
 use crate::serve::health::Health;
 use crate::serve::metrics::Metrics;
 
@@ -138,6 +141,7 @@ impl Operator {
                 self.fleet(|fleet, now| {
                     let engine = &fleet.get(key)?.engine;
                     let report = engine.report(now);
+                    let connects = connects(engine.plan(), &report);
                     let guards = report.guards.into_iter().map(|guard| GuardFigures {
                         database: guard.key.database,
                         signal: guard.key.signal.name(),
@@ -161,11 +165,26 @@ impl Operator {
                             ready,
                             load,
                         }),
+                        connects,
                     })
                 })
             })
             .collect()
     }
+}
+
+fn connects(plan: &Plan, report: &Report) -> Vec<ConnectFigures> {
+    let known = plan.databases.iter().zip(&report.databases);
+    let known = known.filter_map(|(database, report)| Some((&database.name, report.connects?)));
+    known
+        .flat_map(|(database, BySide { legacy, kubernetes })| {
+            [("legacy", legacy), ("kubernetes", kubernetes)].map(|(side, rate)| ConnectFigures {
+                database: database.clone(),
+                side,
+                rate,
+            })
+        })
+        .collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -339,9 +339,14 @@ impl Reconciler {
             .collect();
         let workloads = wiring.workloads.iter().filter_map(|wire| self.hands.counters.id(wire)).collect();
         let floors = Arc::default();
-        let endpoints = wiring.endpoints();
-        let links =
-            Links { lanes: links_of_lanes, databases, workloads, floors: Arc::clone(&floors), endpoints };
+        let links = Links {
+            lanes: links_of_lanes,
+            databases,
+            paces: wiring.paces(),
+            workloads,
+            floors: Arc::clone(&floors),
+            endpoints: wiring.endpoints(),
+        };
         let plan = candidate.parsed.plan.clone();
         let (state, problems) = restore::state(&status, &plan, self.operator.clock.offset());
         for problem in problems {
@@ -359,27 +364,13 @@ impl Reconciler {
         }
     }
 
-    /// Samplers may have been replaced: tells every plan its own.
-    fn relink(&mut self) {
-        for (key, known) in &self.plans {
-            let Some(running) = &known.running else { continue };
-            let databases: Vec<(String, DatabaseId)> = running
-                .wiring
-                .databases
-                .iter()
-                .filter_map(|(name, _, wire)| Some((name.clone(), self.hands.id(wire)?)))
-                .collect();
-            self.operator.fleet(|fleet, _| fleet.relink(key, databases));
-        }
-    }
-
     /// Samples and counts what the running plans ask for, and nothing else.
     fn supply(&mut self) -> Result<(), String> {
         let wirings =
             self.plans.values().filter_map(|known| known.running.as_ref()).map(|running| &running.wiring);
         let workloads: Vec<_> = wirings.clone().flat_map(|wiring| wiring.workloads.clone()).collect();
-        let databases =
-            wirings.flat_map(|wiring| wiring.databases.iter().map(|(_, every, wire)| (wire.clone(), *every)));
+        let databases = wirings
+            .flat_map(|wiring| wiring.databases.iter().map(|(_, pace, wire)| (wire.clone(), pace.clone())));
         let databases: Vec<_> = databases.collect();
         self.hands.counters.follow(&workloads);
         self.hands.sample(&databases)

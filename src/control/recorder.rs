@@ -2,6 +2,7 @@
 //! it but a raise (R8), and it waits for nobody. Each write carries the version that it replaces and
 //! is made only under a claim that outlives it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +94,7 @@ struct Snapshot {
     report: Report,
     seen: Vec<Seen>,
     pods: Vec<Option<Count>>,
+    lacks: BTreeMap<String, String>,
     revision: Option<u64>,
     now: Time,
 }
@@ -202,6 +204,7 @@ impl Recorder {
                 report: entry.engine.report(now),
                 seen: entry.engine.seen().instances.clone(),
                 pods: fleet.pods(entry, now),
+                lacks: entry.lacks.clone(),
                 revision: entry.wanted,
                 now,
             })
@@ -215,6 +218,7 @@ impl Recorder {
             report: &snapshot.report,
             seen: &snapshot.seen,
             pods: &snapshot.pods,
+            lacks: &snapshot.lacks,
         });
         if engine.is_none() && accepted.is_some() {
             // It runs, but was not taken over yet: what is stored is not to be overwritten.

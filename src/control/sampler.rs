@@ -1,8 +1,8 @@
 //! The guard loop of one database: asks for its counters on its own period and lets every plan that
 //! names it decide at once. It waits for nothing but the database.
 //!
-//! One connection serves all plans; plans that ask for different periods each get their own samples,
-//! so that none changes what another's thresholds mean.
+//! One connection serves all plans; plans that ask for different periods or users each get their own
+//! samples, so that none changes what another's thresholds mean.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::fleet::DatabaseId;
+use super::fleet::{DatabaseId, Sampled};
 use super::operator::Operator;
+use super::pace::{self, Pace};
 use super::reconcile::Refused;
-use crate::core::meter::{Answer, Meter};
-use crate::probe::mysql::Source;
+use crate::core::meter::{Answer, Counters, Meter};
+use crate::probe::mysql::{ByUser, Source};
 
 /// One sampled database.
 pub struct Sampler {
@@ -26,15 +27,15 @@ pub struct Sampler {
     pub endpoint: String,
     /// Where answers come from.
     pub source: Source,
-    /// The periods that plans ask for.
-    pub periods: watch::Receiver<BTreeSet<Duration>>,
+    /// The paces that plans ask for.
+    pub paces: watch::Receiver<BTreeSet<Pace>>,
     /// What the tasks share.
     pub operator: Arc<Operator>,
     /// When its Secret was last asked to be read again.
     pub asked: Option<Instant>,
 }
 
-/// The samples of one period.
+/// The samples of one pace.
 struct Beat {
     meter: Meter,
     due: Instant,
@@ -50,7 +51,7 @@ impl Sampler {
             let due = due.unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
             tokio::select! {
                 () = stop.cancelled() => return,
-                changed = self.periods.changed() => {
+                changed = self.paces.changed() => {
                     if changed.is_err() {
                         stop.cancelled().await;
                         return;
@@ -70,21 +71,24 @@ impl Sampler {
         }
     }
 
-    fn feed(
-        &mut self,
-        beats: &mut BTreeMap<Duration, Beat>,
-        answer: &Answer,
-        asked: Instant,
-        answered: Instant,
-    ) {
+    fn feed(&mut self, beats: &mut BTreeMap<Pace, Beat>, answer: &Answer, asked: Instant, answered: Instant) {
         let at = self.operator.clock.at(answered);
-        for (every, beat) in beats.iter_mut().filter(|(_, beat)| beat.due <= asked) {
-            let observation = beat.meter.observe(answer, at);
-            self.operator.fleet(|fleet, now| fleet.sample(self.id, *every, &observation, now, answered));
-            beat.due += *every;
+        let by_user = self.source.by_user();
+        for (pace, beat) in beats.iter_mut().filter(|(_, beat)| beat.due <= asked) {
+            let observation = match answer {
+                Answer::Counters(counters) if pace.users.is_some() => {
+                    let counters = Counters { by_side: pace.by_side(by_user), ..counters.clone() };
+                    beat.meter.observe(&Answer::Counters(counters), at)
+                }
+                answer => beat.meter.observe(answer, at),
+            };
+            let lacks = (*by_user != ByUser::Absent).then(|| pace.lacks(by_user));
+            let sampled = Sampled { observation, lacks };
+            self.operator.fleet(|fleet, now| fleet.sample(self.id, pace, &sampled, now, answered));
+            beat.due += pace.every;
             if beat.due < answered {
                 // Late: samples that were missed are not made up for.
-                beat.due = answered + *every;
+                beat.due = answered + pace.every;
             }
         }
         let outcome = match answer {
@@ -99,11 +103,14 @@ impl Sampler {
         }
     }
 
-    fn follow(&mut self, beats: &mut BTreeMap<Duration, Beat>) {
-        let periods = self.periods.borrow_and_update();
-        beats.retain(|every, _| periods.contains(every));
-        for every in periods.iter() {
-            beats.entry(*every).or_insert_with(|| Beat { meter: Meter::default(), due: Instant::now() });
+    fn follow(&mut self, beats: &mut BTreeMap<Pace, Beat>) {
+        let paces = self.paces.borrow_and_update();
+        beats.retain(|pace, _| paces.contains(pace));
+        for pace in paces.iter() {
+            beats
+                .entry(pace.clone())
+                .or_insert_with(|| Beat { meter: Meter::default(), due: Instant::now() });
         }
+        self.source.set_users(pace::users(paces.iter()));
     }
 }

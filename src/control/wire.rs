@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::floors::FloorWire;
+use super::pace::Pace;
 use super::secrets::{Lack, Secrets};
 use super::workloads::WorkloadWire;
 use crate::api::parse::Parsed;
@@ -82,8 +83,8 @@ pub struct FigureWire {
 pub struct Wiring {
     /// The instances, in the order of [`crate::core::plan::Plan::instances`].
     pub instances: Vec<InstanceWire>,
-    /// The databases with their name and period in the plan.
-    pub databases: Vec<(String, Duration, DatabaseWire)>,
+    /// The databases with their name and pace in the plan.
+    pub databases: Vec<(String, Pace, DatabaseWire)>,
     /// The workloads, in the order of the plan's.
     pub workloads: Vec<WorkloadWire>,
     /// Those of them whose floors may be raised.
@@ -122,7 +123,8 @@ impl Wiring {
             let wire = DatabaseWire::new(spec, secrets)?;
             wire.open(database.every)
                 .map_err(|why| Error::Unusable { field: format!("spec.databases[{index}].mysql"), why })?;
-            databases.push((database.name.clone(), database.every, wire));
+            let pace = Pace { every: database.every, users: spec.users.clone().map(Arc::new) };
+            databases.push((database.name.clone(), pace, wire));
         }
         let mut figures = Vec::new();
         for measured in spec.measured() {
@@ -133,6 +135,11 @@ impl Wiring {
         let workloads = WorkloadWire::all(namespace, parsed);
         let floors = FloorWire::all(parsed);
         Ok(Self { instances, databases, workloads, floors, figures })
+    }
+
+    /// How each database is sampled.
+    pub fn paces(&self) -> Vec<Pace> {
+        self.databases.iter().map(|(_, pace, _)| pace.clone()).collect()
     }
 
     /// What the databases are in the world.
@@ -224,6 +231,7 @@ impl DatabaseWire {
             tls: self.tls.clone(),
             timeout: ask_within(every),
             patience: mysql::PATIENCE,
+            again: mysql::AGAIN,
         };
         Source::new(config).map_err(|error| error.to_string())
     }

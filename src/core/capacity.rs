@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::time::Time;
+use crate::weight::Weight;
 
 /// A figure that the shell measures is unknown when it is older: three samples of 15 s (R5).
 pub const MEASURED_STALE: Duration = Duration::from_secs(45);
@@ -19,6 +20,18 @@ pub struct Capacity {
     pub kubernetes: Option<Kubernetes>,
     /// What each side must be able to take over from the other.
     pub takeover: Takeover,
+    /// How the weight may move about a stage's while one side is short of its headroom; `None` is not at
+    /// all.
+    pub balance: Option<Balance>,
+}
+
+/// How the weight may move about a stage's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// How far from the stage's weight; more than 0.
+    pub max_shift: Weight,
+    /// The time from one move to the next.
+    pub every: Duration,
 }
 
 /// Who asks for how much.

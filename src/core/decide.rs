@@ -6,8 +6,8 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, commands, converge, drift, expiry, floors, join, last_holder, levels, peak, raise, retreat, soak,
-    tell, walk_back, whose,
+    adopt, balance, commands, converge, drift, expiry, floors, join, last_holder, levels, peak, predict,
+    raise, retreat, soak, tell, walk_back, whose,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -64,10 +64,15 @@ fn ask_every_rule(turn: &mut Turn) {
         walk_back::step(turn);
         raise::settle_doubt(turn);
         drift::follow_servers(turn);
+        predict::check(turn);
     }
     join::step(turn);
     if seen.authority == Authority::Holder {
+        balance::settle(turn);
         advance(turn);
+        if balance::step(turn) {
+            advance(turn);
+        }
         floors::keep(turn);
         expiry::warn(turn);
     }

@@ -3,6 +3,8 @@
 //!
 //! Holds no rule of its own. Pure: every call is told the time.
 
+mod tallies;
+
 use crate::action::Action;
 use crate::capacity::{Figure, Source};
 use crate::decide::decide_in_place;
@@ -100,6 +102,7 @@ impl Engine {
             .collect();
         self.seen.looks = vec![Look::default(); plan.databases.len()];
         self.keep_stage(&plan);
+        self.keep_tallies(&plan);
         self.plan = plan;
         self.levels = self.read_levels();
     }
@@ -115,6 +118,7 @@ impl Engine {
         let moved = place.is_some_and(|place| weight_of(plan, place) != weight_of(&self.plan, index));
         if place.is_none() || moved {
             self.state.soaked = std::time::Duration::ZERO;
+            self.state.shift = 0;
             self.state.periods = Periods::default();
         }
         // Whatever was told is told anew, and so stored.
@@ -184,6 +188,7 @@ impl Engine {
 
     /// What the database at `place` in the plan said.
     pub fn observe_at(&mut self, place: usize, observation: &Observation, now: Time) {
+        self.tally(place, observation, now);
         let shares = self.seen.shares(now);
         if let Some((_, watch)) = self.watches.get_mut(place) {
             watch.see_shares(shares);

@@ -4,9 +4,11 @@
 //! and what time it is; it answers with the next state and an ordered list of actions.
 
 pub mod action;
+pub mod band;
 pub mod baseline;
 pub mod capacity;
 pub mod check;
+pub mod connects;
 pub mod decide;
 pub mod defaults;
 pub mod engine;
@@ -21,6 +23,7 @@ pub mod meter;
 pub mod peaks;
 pub mod periods;
 pub mod plan;
+pub mod prediction;
 pub mod reason;
 pub mod report;
 mod reporting;

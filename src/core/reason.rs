@@ -37,6 +37,8 @@ reasons! {
     ReadingRoutes,
     /// A raise towards the stage's weight.
     Raising,
+    /// The weight moves about the stage's while one side is short of its headroom.
+    Balancing,
     /// A route that stood elsewhere is brought to the plan's weight.
     Joining,
     /// The stage holds its weight until its soak is done.
@@ -103,6 +105,10 @@ reasons! {
     AnotherPlanRaising,
     /// A side has less capacity than the weight asks for, or nothing is known of it.
     CapacityShort,
+    /// The next step is predicted to bring more connects than a database should get.
+    ConnectionsPredicted,
+    /// A raise brought more or fewer connects than were predicted.
+    PredictionWrong,
     /// Legacy can take nothing more: the retreat waits for capacity.
     LegacyFull,
     /// Kubernetes fails over half of its requests, or none of its servers is up.

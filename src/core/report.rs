@@ -4,9 +4,11 @@ use crate::floor::Floor;
 use crate::guard::{Judgement, Level};
 use crate::peaks::Peak;
 use crate::plan::Plan;
+use crate::prediction::Prediction;
 use crate::reason::Reason;
 use crate::reporting;
 use crate::seen::Seen;
+use crate::side::BySide;
 use crate::spare::Spare;
 use crate::state::{GuardKey, State};
 use crate::time::Time;
@@ -125,6 +127,18 @@ pub struct Report {
     pub capacity: CapacityReport,
     /// The floors that are promised, or that stand raised.
     pub floors: Vec<Floor>,
+    /// What is known of the connects to each database, in the plan's order.
+    pub databases: Vec<DatabaseReport>,
+}
+
+/// What is known of the connects to a database.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DatabaseReport {
+    /// Connects per second of each side's users; `None` while they are not known.
+    pub connects: Option<BySide<f64>>,
+    /// What is predicted after the next step; `None` where the sides are not told apart, or nothing is to be
+    /// raised.
+    pub predicted: Option<Prediction>,
 }
 
 /// What is known of capacity and demand now; `None` is unknown, or not asked for.

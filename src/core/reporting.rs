@@ -2,9 +2,10 @@
 
 use crate::guard::{Level, Unknown};
 use crate::reason::Reason;
-use crate::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report};
+use crate::report::{Blocker, CapacityReport, Condition, DatabaseReport, GuardReport, Phase, Report};
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
+use crate::rules::predict::{self, Excess};
 use crate::rules::{commands, expiry, floors, peaks, raise, soak, walk_back, whose};
 use crate::surge::Whose;
 use crate::time::Time;
@@ -27,10 +28,14 @@ pub enum Cause {
     Peaks(Option<Time>),
     /// This stage needs a person's approval.
     Approval(usize),
+    /// Balance has lowered the weight below the stage's.
+    Balanced,
     /// The next stage is beyond `targetStage`.
     TargetReached,
     /// The next step would ask for more capacity than there is.
     Short(Shortage),
+    /// The next step is predicted to bring too many connects.
+    Excess(Excess),
 }
 
 impl Cause {
@@ -43,8 +48,10 @@ impl Cause {
             Self::Soak(_) => Reason::Soaking,
             Self::Peaks(_) => Reason::AwaitingPeak,
             Self::Approval(_) => Reason::AwaitingApproval,
+            Self::Balanced => Reason::Balancing,
             Self::TargetReached => Reason::TargetStageReached,
             Self::Short(_) => Reason::CapacityShort,
+            Self::Excess(_) => Reason::ConnectionsPredicted,
         }
     }
 }
@@ -71,8 +78,10 @@ impl Cause {
             Self::Obstacle(..)
             | Self::Recording
             | Self::Approval(_)
+            | Self::Balanced
             | Self::TargetReached
-            | Self::Short(_) => None,
+            | Self::Short(_)
+            | Self::Excess(_) => None,
         }
     }
 }
@@ -150,6 +159,11 @@ fn wait(turn: &Turn, soaks: bool) -> Option<Cause> {
         };
     }
     let stage = stage?;
+    if turn.state.shift < 0
+        && Some(turn.intended()) == turn.state.stage.and_then(|stage| turn.weight_of(stage))
+    {
+        return Some(Cause::Balanced);
+    }
     if turn.intended() < stage.weight {
         let due = turn.state.last_step.zip(stage.ramp).map(|(last, ramp)| last + ramp.every);
         let waits = due.filter(|due| *due > turn.now).map(Cause::Ramp);
@@ -169,7 +183,8 @@ fn unseen(turn: &Turn, soaks: bool) -> Option<Cause> {
 /// What the first step towards a stage is short of.
 fn short(turn: &Turn, stage: usize) -> Option<Cause> {
     let to = raise::step_to(turn, stage)?;
-    capacity::against_raising(turn, to).map(Cause::Short)
+    let short = capacity::against_raising(turn, to).map(Cause::Short);
+    short.or_else(|| predict::against_raising(turn, to).map(Cause::Excess))
 }
 
 /// Whether every stage is done.
@@ -260,7 +275,18 @@ pub fn report(turn: &Turn) -> Report {
         token_needed: commands::token_needed(turn),
         capacity: figures(turn),
         floors: floors::report(turn),
+        databases: databases(turn),
     }
+}
+
+fn databases(turn: &Turn) -> Vec<DatabaseReport> {
+    let tallies = turn.seen.tallies.iter().enumerate();
+    tallies
+        .map(|(place, tally)| DatabaseReport {
+            connects: tally.known(turn.now).rate,
+            predicted: predict::prediction(turn, place),
+        })
+        .collect()
 }
 
 fn figures(turn: &Turn) -> CapacityReport {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::capacity::Figure;
+use crate::connects::Tally;
 use crate::floor::Found;
 use crate::guard::Judgement;
 use crate::load::{Load, Steady};
@@ -80,6 +81,8 @@ pub struct Seen {
     pub looks: Vec<Look>,
     /// What is measured of capacity and demand.
     pub figures: Figures,
+    /// The connects to each database, in the plan's order.
+    pub tallies: Vec<Tally>,
 }
 
 impl Seen {

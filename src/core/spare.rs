@@ -77,6 +77,20 @@ impl Spare {
     }
 }
 
+/// How much of what a database can answer may be used by a step back.
+const BUDGET: f64 = 0.85;
+
+impl Spare {
+    /// How far the weight may fall so that a database, which is asked for `rate` connects per second now,
+    /// is not asked for too much of its `capacity`: where a request costs `receiver` connects on legacy, and
+    /// `sender` on Kubernetes. `None` where legacy costs no more.
+    pub fn budget(&self, capacity: f64, rate: f64, receiver: f64, sender: f64) -> Option<Weight> {
+        let demand = self.demand.or(self.peak).filter(|demand| *demand > 0.0)?;
+        let more = receiver - sender;
+        (more > 0.0).then(|| points(((BUDGET * capacity - rate) / (demand * more)).max(0.0)))
+    }
+}
+
 /// What legacy must be able to carry at `weight` to keep its promise.
 pub fn legacy_needs(weight: Weight, peak: f64, takeover: Takeover) -> f64 {
     let of_kubernetes = share(weight) * peak;
@@ -189,6 +203,19 @@ mod tests {
         assert_eq!(burst(spare(0.0, 0.0, 0.0), 2_600.0, 2.0), None);
         let peak = Spare { demand: None, ..spare(10_000.0, 0.0, 0.0) };
         assert_eq!(burst(peak, 2_600.0, 2.0), Some(1_300));
+    }
+
+    #[test]
+    fn what_costs_more_on_legacy_may_use_what_is_left_of_a_database_s_rate() {
+        let known = spare(10_000.0, 0.0, 0.0);
+        let budget =
+            |rate, receiver, sender| known.budget(2_600.0, rate, receiver, sender).map(Weight::hundredths);
+        // 2,210 less 1,710, by 1,000 for each 10 points.
+        assert_eq!(budget(1_710.0, 0.2, 0.1), Some(5_000));
+        assert_eq!(budget(2_300.0, 0.2, 0.1), Some(0), "never below nothing");
+        assert_eq!(budget(2_300.0, 0.1, 0.1), None);
+        assert_eq!(budget(2_300.0, 0.1, 0.2), None);
+        assert_eq!(spare(0.0, 0.0, 0.0).budget(2_600.0, 100.0, 0.2, 0.1), None, "nobody asks");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::guard::{Level, Signal, Tripped};
 use crate::peaks::Peaks;
 use crate::periods::Periods;
+use crate::prediction::Foreseen;
 use crate::reason::Reason;
 use crate::report::Phase;
 use crate::route::Reading;
@@ -27,6 +28,9 @@ pub struct State {
     pub raise: Option<Raise>,
     /// The present stage's index; `None` below the first.
     pub stage: Option<usize>,
+    /// How far balance has moved the weight from the stage's, in hundredths of a percent; above 0 it is
+    /// towards Kubernetes.
+    pub shift: i16,
     /// Since when the plan is in this stage.
     pub stage_since: Time,
     /// How long the stage has soaked, as far as the clock has counted.
@@ -122,6 +126,8 @@ pub struct Volatile {
     pub floors_too_high_since: Option<Time>,
     /// The workloads whose floors were found since this process took the plan over.
     pub floors_found: BTreeSet<String>,
+    /// What the last raise was predicted by, until it is compared with what came.
+    pub foreseen: Option<Foreseen>,
 }
 
 /// A mean of demand that is being made.
@@ -182,7 +188,7 @@ pub struct ByHand {
 /// What stops a plan until a person says `resume`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Halt {
-    /// Why: [`Reason::Drift`] or [`Reason::LoweredByHand`].
+    /// Why: [`Reason::Drift`], [`Reason::LoweredByHand`] or [`Reason::PredictionWrong`].
     pub reason: Reason,
     /// What was found, in words.
     pub message: String,

@@ -1,7 +1,7 @@
 //! The approval token: what a person must repeat to approve after a second retreat. It shows that
 //! the one who approves has seen what the plan is *now*.
 
-use crate::capacity::{Capacity, Demand, Kubernetes, Legacy, Source};
+use crate::capacity::{Balance, Capacity, Demand, Kubernetes, Legacy, Source};
 use crate::guard::{Condition, Test};
 use crate::plan::Plan;
 use crate::time::Time;
@@ -109,7 +109,7 @@ impl Fnv {
     }
 
     fn capacity(&mut self, capacity: &Capacity) {
-        let Capacity { demand, legacy, kubernetes, takeover } = capacity;
+        let Capacity { demand, legacy, kubernetes, takeover, balance } = capacity;
         if let Some(Demand { from, surge_factor, peak_window }) = demand {
             self.source(*from);
             self.value(*surge_factor);
@@ -136,6 +136,10 @@ impl Fnv {
         }
         self.value(takeover.legacy);
         self.value(takeover.kubernetes);
+        if let Some(Balance { max_shift, every }) = balance {
+            self.number(u64::from(max_shift.hundredths()));
+            self.number(millis(*every));
+        }
     }
 }
 

@@ -129,6 +129,7 @@ impl<'a> Turn<'a> {
         let weight = self.intended();
         self.state.raise = None;
         self.state.volatile.raise_in_doubt = false;
+        self.state.shift = 0;
         self.soak_anew();
         let stage = self.plan.stage_at(weight);
         // Of two stages at one weight the later one may never have been entered.
@@ -146,6 +147,34 @@ impl<'a> Turn<'a> {
         };
         self.state.proven.retain(stands);
         self.record();
+    }
+
+    /// Where the weight stands in a stage: at its own, or as far from it as balance has moved the present one.
+    pub fn weight_of(&self, stage: usize) -> Option<Weight> {
+        let own = self.plan.stages.get(stage)?.weight;
+        let shift = if self.state.stage == Some(stage) { self.state.shift } else { 0 };
+        let by = Weight::from_hundredths(shift.unsigned_abs());
+        Some(if shift < 0 { own.minus(by) } else { own.plus(by) })
+    }
+
+    /// Where the weight may stand at most: at the furthest stage's that is allowed, or where balance has moved
+    /// it from the present one's.
+    pub fn limit(&self) -> Option<Weight> {
+        let furthest = self.plan.furthest();
+        let present = self.state.stage.filter(|stage| *stage <= furthest && self.state.shift > 0);
+        self.weight_of(furthest).max(present.and_then(|stage| self.weight_of(stage)))
+    }
+
+    /// Balance moves the weight of the present stage to `weight`.
+    pub fn set_shift(&mut self, weight: Weight) {
+        let own = self
+            .state
+            .stage
+            .and_then(|stage| self.plan.stages.get(stage))
+            .map_or(weight, |stage| stage.weight);
+        // Both are at most 10,000.
+        let hundredths = |weight: Weight| i16::try_from(weight.hundredths()).unwrap_or_default();
+        self.state.shift = hundredths(weight) - hundredths(own);
     }
 
     /// The stage has stood for nothing yet.

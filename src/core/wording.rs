@@ -9,6 +9,7 @@ use crate::reporting::Cause;
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
+use crate::rules::predict::{Excess, Limit};
 use crate::rules::{commands, floors, peaks, whose};
 use crate::state::GuardKey;
 use crate::surge::Whose;
@@ -57,6 +58,16 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
             );
             says(message, None, None, Who::Person)
         }
+        Cause::Balanced => {
+            let stage = turn.state.stage.and_then(|stage| turn.plan.stages.get(stage));
+            let (own, now) = (stage.map(|stage| stage.weight).unwrap_or_default(), turn.intended());
+            waits(
+                format!(
+                    "Kubernetes is short of its headroom: {now} % until both sides have it at the stage's {own} %, at the peak too"
+                ),
+                None,
+            )
+        }
         Cause::TargetReached => says(
             "the next stage is beyond spec.targetStage: raise it to go on".into(),
             None,
@@ -67,7 +78,33 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
             let (message, who) = short_words(turn, shortage);
             says(format!("the next step waits: {message}"), None, None, who)
         }
+        Cause::Excess(excess) => {
+            says(format!("the next step waits: {}", excess_words(excess)), None, None, Who::Person)
+        }
     }
+}
+
+/// Which figure is too high, and what helps.
+fn excess_words(excess: &Excess) -> String {
+    let Excess { database, weight, rate, at_peak, limit } = excess;
+    let when = if *at_peak { "at the peak" } else { "at what is asked for now" };
+    let (than, helps) = match limit {
+        Limit::Resume(level) => (
+            format!("the guard's resume threshold is {level}"),
+            "make connections cost less (pool them), or raise the thresholds",
+        ),
+        Limit::Pause(level) => (
+            format!("the guard's pause threshold is {level}"),
+            "make connections cost less (pool them), or raise the thresholds",
+        ),
+        Limit::Capacity(capacity) => (
+            format!("that is over 60 % of its connectionRateCapacity, {capacity}"),
+            "make connections cost less (pool them), or prove a higher capacity",
+        ),
+    };
+    format!(
+        "at {weight} % database {database} is predicted to get {rate:.0} connects/s {when}, and {than}: {helps}"
+    )
 }
 
 /// What is short, what helps, and who must do it.

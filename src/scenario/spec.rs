@@ -44,7 +44,7 @@ pub fn write(plan: &Plan) -> (Value, Vec<String>) {
 
 /// What it says of capacity and demand.
 fn capacity(plan: &Plan, spec: &mut Value, lost: &mut Vec<String>) {
-    let Capacity { demand, legacy, kubernetes, takeover } = &plan.capacity;
+    let Capacity { demand, legacy, kubernetes, takeover, balance } = &plan.capacity;
     if let Some(demand) = demand {
         let mut written = json!({
             "surgeFactor": demand.surge_factor.to_string(),
@@ -89,10 +89,14 @@ fn capacity(plan: &Plan, spec: &mut Value, lost: &mut Vec<String>) {
         let workloads: Vec<Value> = kubernetes.workloads.iter().map(workload).collect();
         spec["kubernetes"] = json!({"workloads": workloads, "headroom": kubernetes.headroom * 100.0});
     }
+    if let Some(balance) = balance {
+        let every = duration::format(balance.every);
+        spec["balance"] = json!({"maxShift": balance.max_shift.percent(), "every": every});
+    }
     spec["takeover"] = json!({"legacy": takeover.legacy * 100.0, "kubernetes": takeover.kubernetes * 100.0});
 }
 
-/// What runs them stands for nothing: all simulated pods are one workload's.
+/// What runs its pods is nobody's to know here: they are the Kubernetes side's servers.
 fn workload(workload: &Workload) -> Value {
     let mut written = json!({
         "name": workload.name,

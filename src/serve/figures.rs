@@ -26,6 +26,17 @@ pub struct SideFigures {
     pub load: Option<f64>,
 }
 
+/// The connects of one side's users to a database, per second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConnectFigures {
+    /// The database's name in the plan.
+    pub database: String,
+    /// `legacy` or `kubernetes`.
+    pub side: &'static str,
+    /// How many.
+    pub rate: f64,
+}
+
 /// A plan's figures at the time of a scrape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanFigures {
@@ -45,4 +56,6 @@ pub struct PlanFigures {
     pub peak: Option<f64>,
     /// Its sides.
     pub sides: [SideFigures; 2],
+    /// The connects of the sides' users to its databases, where they are known.
+    pub connects: Vec<ConnectFigures>,
 }

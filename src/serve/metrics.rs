@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::figures::{GuardFigures, PlanFigures, SideFigures};
+use super::figures::{ConnectFigures, GuardFigures, PlanFigures, SideFigures};
 
 /// Upper bounds of the buckets of times to a read-back, in seconds; the promise is 50 ms, and 1 s
 /// for the last of a hundred plans.
@@ -59,6 +59,14 @@ struct SideLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConnectLabels {
+    namespace: String,
+    plan: String,
+    database: String,
+    side: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ApiLabels {
     verb: &'static str,
     object: &'static str,
@@ -88,6 +96,7 @@ pub struct Metrics {
     peak: Family<PlanLabels, FloatGauge>,
     ready: Family<SideLabels, FloatGauge>,
     load: Family<SideLabels, FloatGauge>,
+    connects: Family<ConnectLabels, FloatGauge>,
     decisions: Family<PlanLabels, Counter>,
     writes: Family<WriteLabels, Counter>,
     latency: Histogram,
@@ -120,6 +129,7 @@ impl Metrics {
             peak: Family::default(),
             ready: Family::default(),
             load: Family::default(),
+            connects: Family::default(),
             decisions: Family::default(),
             writes: Family::default(),
             latency: Histogram::new(BUCKETS),
@@ -147,6 +157,7 @@ impl Metrics {
             peak,
             ready,
             load,
+            connects,
             decisions,
             writes,
             latency,
@@ -190,6 +201,11 @@ impl Metrics {
             "side_requests_per_second",
             "What a side is asked for, as the load balancers count it; absent while unknown",
             load.clone(),
+        );
+        registry.register(
+            "side_connects_per_second",
+            "Connects of a side's users to a database; absent while unknown",
+            connects.clone(),
         );
         registry.register("decisions", "How often the plan's engine asked for something", decisions.clone());
         registry.register("route_writes", "Weights written, by purpose and outcome", writes.clone());
@@ -279,8 +295,16 @@ impl Metrics {
         self.peak.clear();
         self.ready.clear();
         self.load.clear();
-        for PlanFigures { plan: labels, intended, actual, phase, guards, demand, peak, sides } in plans {
+        self.connects.clear();
+        for PlanFigures { plan: labels, intended, actual, phase, guards, demand, peak, sides, connects } in
+            plans
+        {
             let PlanLabels { namespace, plan } = labels;
+            for ConnectFigures { database, side, rate } in connects {
+                let (namespace, plan) = (namespace.clone(), plan.clone());
+                let labels = ConnectLabels { namespace, plan, database: database.clone(), side };
+                self.connects.get_or_create(&labels).set(*rate);
+            }
             for (gauge, value) in [
                 (&self.intended, intended),
                 (&self.actual, actual),
@@ -351,6 +375,7 @@ mod tests {
                 SideFigures { side: "legacy", ready: Some(300.0), load: Some(180.0) },
                 SideFigures { side: "kubernetes", ready: None, load: Some(60.0) },
             ],
+            connects: vec![ConnectFigures { database: "db".into(), side: "legacy", rate: 18.5 }],
         };
         let page = metrics.page(&[figures("a"), figures("b")]).unwrap();
         for line in [
@@ -359,6 +384,7 @@ mod tests {
             r#"crossfade_weight_intended_percent{namespace="mail",plan="b"} 10.0"#,
             r#"crossfade_demand_requests_per_second{namespace="mail",plan="a"} 240.0"#,
             r#"crossfade_side_ready_requests_per_second{namespace="mail",plan="a",side="legacy"} 300.0"#,
+            r#"crossfade_side_connects_per_second{namespace="mail",plan="a",database="db",side="legacy"} 18.5"#,
             r#"crossfade_side_requests_per_second{namespace="mail",plan="a",side="kubernetes"} 60.0"#,
         ] {
             assert!(page.contains(line), "{line} is not in\n{page}");

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crossfade_core::action::Action;
+use crossfade_core::capacity::Figure;
 use crossfade_core::lease::{Answer, Lease, Next, Standing, Times};
 use crossfade_core::meter::Meter;
 use crossfade_core::plan;
@@ -71,8 +72,8 @@ pub struct Process {
     lease: Lease,
     lease_call: Option<Call<Answer>>,
     beats: Vec<Beat>,
-    /// When pods are looked at next.
-    pub(crate) pods_due: Time,
+    /// When floors are looked at next.
+    pub(crate) floors_due: Time,
     /// Its plans, in the order of the world's services.
     pub minds: Vec<Mind>,
     endpoints: Vec<BTreeSet<String>>,
@@ -97,7 +98,7 @@ impl Process {
             lease: Lease::new("", Times::STANDARD),
             lease_call: None,
             beats: Vec::new(),
-            pods_due: Time::default(),
+            floors_due: Time::default(),
             minds: Vec::new(),
             endpoints: Vec::new(),
             names: Vec::new(),
@@ -172,7 +173,7 @@ impl Process {
         }
         self.watch(outside);
         self.sample(outside);
-        self.see_pods(outside);
+        self.keep_floors(outside);
         // What is decided is carried out at once, and its outcome decided on.
         for _ in 0..MOST_ROUNDS {
             if !self.round(outside, witness) {
@@ -283,6 +284,14 @@ impl Process {
         }
         if changed {
             self.follow(outside);
+        }
+        // All pods stand behind the first workload.
+        for (mind, service) in self.minds.iter_mut().zip(outside.services.iter()) {
+            let workloads = mind.engine.plan().capacity.kubernetes.iter().flat_map(|side| &side.workloads);
+            for place in 0..workloads.count() {
+                let ready = if place == 0 { service.sides[1].ready() } else { 0 };
+                mind.engine.measured(Figure::Pods(place), f64::from(ready), clock);
+            }
         }
     }
 

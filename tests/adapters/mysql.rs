@@ -5,11 +5,12 @@ mod faults;
 mod full;
 mod rates;
 mod tls;
+mod users;
 
 use std::time::{Duration, Instant};
 
 use crossfade::core::meter::{Answer, Counters};
-use crossfade::probe::mysql::{Config, Credentials, PATIENCE, Source, Tls};
+use crossfade::probe::mysql::{AGAIN, Config, Credentials, PATIENCE, Source, Tls};
 use mysql_async::{Conn, OptsBuilder};
 
 use crate::stage::mariadb::{APP_LEGACY, MONITOR, MariaDb, Options, User};
@@ -26,6 +27,7 @@ fn config(port: u16) -> Config {
         tls: Tls::Disabled,
         timeout: Duration::from_secs(2),
         patience: PATIENCE,
+        again: AGAIN,
     }
 }
 

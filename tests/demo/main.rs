@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
@@ -31,6 +31,7 @@ use screen::Terminal;
 use stage::mariadb;
 use stage::operator::{Operator, program};
 use stage::pool::Behaviour;
+use stage::surge::Answer;
 use stage::world::{Settings, World};
 use summary::Outcome;
 
@@ -53,6 +54,31 @@ struct Args {
     /// Print lines even if there is a terminal.
     #[arg(long)]
     plain: bool,
+    /// Only a surge on the Kubernetes side while legacy can carry 80 % of all requests: prints which part of
+    /// them fails if so is answered.
+    #[arg(long, value_enum, conflicts_with_all = ["unguarded", "keep"])]
+    surge: Option<Surge>,
+}
+
+/// What is done about the surge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Surge {
+    /// As many go back as legacy can carry.
+    Fits,
+    /// Nothing: there is no plan.
+    Nothing,
+    /// All go back at once.
+    AllBack,
+}
+
+impl Surge {
+    const fn answer(self) -> (Answer, &'static str) {
+        match self {
+            Self::Fits => (Answer::Fits, "as many go back as fit"),
+            Self::Nothing => (Answer::Nothing, "nothing is done"),
+            Self::AllBack => (Answer::AllBack, "all go back at once"),
+        }
+    }
 }
 
 #[tokio::main]
@@ -89,7 +115,31 @@ async fn interrupted() -> Result<()> {
     Ok(())
 }
 
+/// Only the surge, answered so.
+async fn answer(surge: Surge) -> Result<()> {
+    println!("\nSetting the stage, all of it real and on loopback:");
+    let mut world = stage::surge::world(|what| println!("  {what}")).await?;
+    let (answer, words) = surge.answer();
+    if answer != Answer::Nothing {
+        println!("  operator: crossfade run, under its own service account");
+        world.start_operator().await?;
+    }
+    println!(
+        "\n400 requests a second, half of them on Kubernetes; legacy can carry 320. For 20 s each request"
+    );
+    println!("on Kubernetes costs sixteen times the connections, and {words}.\n");
+    let outcome = stage::surge::play(&world, answer).await?;
+    println!(
+        "requests failed: {:.1} %; Kubernetes' weight at the end: {:.1} %",
+        outcome.failed, outcome.weight
+    );
+    Ok(())
+}
+
 async fn play(args: &Args) -> Result<()> {
+    if let Some(surge) = args.surge {
+        return answer(surge).await;
+    }
     println!("\nSetting the stage, all of it real and on loopback:");
     let mut world = World::start(settings(), |what| println!("  {what}")).await?;
     println!("  operator: crossfade run, under its own service account");

@@ -6,8 +6,10 @@
 pub mod cluster;
 pub mod haproxy;
 pub mod load;
+pub mod mail;
 pub mod mariadb;
 pub mod operator;
 pub mod pool;
 pub mod prometheus;
+pub mod surge;
 pub mod world;

@@ -8,7 +8,6 @@ mod alone;
 mod api_server;
 mod crashes;
 mod ground;
-mod mail;
 mod main_job;
 mod place;
 mod replicas;
@@ -19,3 +18,5 @@ mod shared;
 mod surge;
 mod traffic;
 mod witness;
+
+use stage::mail;

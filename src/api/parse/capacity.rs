@@ -9,7 +9,7 @@ use crate::api::Problem;
 use crate::api::spec::{
     DemandSpec, FloorSpec, KubernetesSpec, LegacySpec, MigrationPlanSpec, PrometheusSpec,
 };
-use crate::core::capacity::{Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
+use crate::core::capacity::{Balance, Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
 use crate::core::time::Time;
 
 /// What somebody measured counts for so long: a pool changes within weeks.
@@ -23,6 +23,10 @@ impl Reader {
             legacy: spec.legacy.as_ref().map(|legacy| self.legacy(spec, legacy)),
             kubernetes: spec.kubernetes.as_ref().map(|kubernetes| self.kubernetes(kubernetes)),
             takeover: Takeover { legacy: takeover.legacy / 100.0, kubernetes: takeover.kubernetes / 100.0 },
+            balance: spec.balance.as_ref().map(|balance| Balance {
+                max_shift: self.weight("spec.balance.maxShift", balance.max_shift),
+                every: self.duration("spec.balance.every", &balance.every),
+            }),
         }
     }
 

@@ -25,6 +25,10 @@ fn everything() -> f64 {
     100.0
 }
 
+fn balance_every() -> String {
+    "10m".into()
+}
+
 fn half() -> f64 {
     50.0
 }
@@ -141,6 +145,22 @@ impl Default for TakeoverSpec {
     fn default() -> Self {
         Self { legacy: everything(), kubernetes: half() }
     }
+}
+
+/// How the weight may move about a stage's.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BalanceSpec {
+    /// How far the weight may be from the stage's, in either direction, in percent of traffic, 0.01 to 50.
+    #[x_kube(validation = &rules::HUNDREDTHS, validation = &rules::MAX_SHIFT)]
+    #[schemars(schema_with = "shape::shift")]
+    pub max_shift: f64,
+
+    /// The time from one move to the next at the least, 1m to 24h. Default: 10m.
+    #[x_kube(validation = &rules::BALANCE_EVERY)]
+    #[serde(default = "balance_every")]
+    #[schemars(schema_with = "shape::duration")]
+    pub every: String,
 }
 
 /// A figure that somebody has to measure for a plan.

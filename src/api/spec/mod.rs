@@ -7,7 +7,7 @@ mod kubernetes;
 mod prometheus;
 mod route;
 
-pub use capacity::{DemandSpec, LegacyCapacitySpec, LegacySpec, Measured, TakeoverSpec};
+pub use capacity::{BalanceSpec, DemandSpec, LegacyCapacitySpec, LegacySpec, Measured, TakeoverSpec};
 pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, SignalName, UsersSpec};
 pub use kubernetes::{FloorSpec, KubernetesSpec, TargetSpec, WorkloadSpec};
 pub use prometheus::PrometheusSpec;
@@ -80,7 +80,8 @@ use super::{rules, shape};
     validation = &rules::DEMAND_IS_A_ROUTE,
     validation = &rules::LEGACY_NEEDS_DEMAND,
     validation = &rules::KUBERNETES_NEEDS_DEMAND,
-    validation = &rules::PEAKS_NEED_DEMAND
+    validation = &rules::PEAKS_NEED_DEMAND,
+    validation = &rules::BALANCE_NEEDS_BOTH
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationPlanSpec {
@@ -140,6 +141,13 @@ pub struct MigrationPlanSpec {
     /// Default: legacy all that Kubernetes has, and Kubernetes half of what legacy has.
     #[serde(default)]
     pub takeover: TakeoverSpec,
+
+    /// Moves the weight about a stage's, within `maxShift`, when one side runs out of its headroom there
+    /// and the other has room: towards the side with room, by as much as relieves the other, and back when
+    /// both have room. It falls as a retreat does and rises as a raise does; it rests while a guard is
+    /// tripped or the plan is held. It needs `legacy` and `kubernetes`. Default: off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<BalanceSpec>,
 
     /// How a retreat goes when a guard crosses its rollback threshold.
     /// Default: to the previous proven stage, at most 25 percent at once, a step every 5 s; at most 5

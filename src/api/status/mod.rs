@@ -2,10 +2,12 @@
 //! field, so that one that cannot be read costs no other.
 #![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
+mod connects;
 mod floor;
 mod parts;
 mod surge;
 
+pub use connects::{BySideStatus, ConnectsStatus, PredictedStatus};
 pub use floor::FloorStatus;
 pub use parts::*;
 pub use surge::*;

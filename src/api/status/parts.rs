@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::times;
+use super::{ConnectsStatus, times};
 
 fn raw(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
@@ -73,6 +73,9 @@ shapes! {
         /// Where all routes should stand; absent until the plan has adopted what it found.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         intended: Option<f64>,
+        /// How far balance has moved it from the stage's; above 0 towards Kubernetes. Absent where it has not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shift: Option<f64>,
         /// The lowest share that was read back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         actual: Option<f64>,
@@ -218,6 +221,9 @@ shapes! {
         /// Its name.
         #[schemars(length(max = 63))]
         name: String,
+        /// Its connects.
+        #[serde(flatten)]
+        connects: ConnectsStatus,
         /// Its guards.
         #[schemars(length(max = 16))]
         guards: Vec<GuardStatus>,

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -62,6 +62,7 @@ fn servers_count_on_the_route_where_demand_is_read() {
             legacy: Some(legacy),
             kubernetes: None,
             takeover: Takeover { legacy: 0.8, kubernetes: 0.5 },
+            balance: None,
         }
     );
     assert_eq!(read.databases[0].connection_rate_capacity, Some(2600.0));
@@ -210,6 +211,7 @@ fn rendered(plan: &Plan, state: &State, capacity: CapacityReport) -> Value {
             report: &report,
             seen: &[],
             pods: &[],
+            lacks: &BTreeMap::new(),
         }),
         acceptance: &acceptance,
         generation: 1,

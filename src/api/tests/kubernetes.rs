@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -104,6 +105,7 @@ fn the_status_says_what_kubernetes_carries_and_which_pods_it_has() {
             report: &report,
             seen: &[],
             pods: &[Some(Count { ready: 5, warm: 4 }), None],
+            lacks: &BTreeMap::new(),
         }),
         acceptance: &Condition {
             kind: "Accepted",

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, btree_set, vec};
@@ -95,6 +96,7 @@ prop_compose! {
         stage_since in time(),
         soaked in 0..10_000_000_000_u64,
         periods in periods(),
+        shift in -10_000..=10_000_i16,
         proven in btree_set("[a-z]{1,9}", 0..4),
         spent in btree_set("[a-z]{1,9}", 0..4),
         approved in of("[a-z]{1,9}"),
@@ -108,6 +110,7 @@ prop_compose! {
             stage_since,
             soaked: Duration::from_millis(soaked),
             periods,
+            shift,
             proven, spent, approved, joined, last_step,
             ..State::default()
         }
@@ -173,6 +176,7 @@ fn status(plan: &Plan, state: &State, offset: i64) -> Value {
             report: &report,
             seen: &[],
             pods: &[],
+            lacks: &BTreeMap::new(),
         }),
         acceptance: &acceptance,
         generation: 3,

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Reconciler, Refused};
+use crate::control::fleet::DatabaseId;
 use crate::control::key::PlanKey;
 use crate::control::known::Known;
 
@@ -33,6 +34,20 @@ impl Reconciler {
         let due: Vec<PlanKey> = self.plans.iter().filter_map(due).collect();
         for key in &due {
             self.consider(key);
+        }
+    }
+
+    /// Samplers may have been replaced: tells every plan its own.
+    pub(super) fn relink(&mut self) {
+        for (key, known) in &self.plans {
+            let Some(running) = &known.running else { continue };
+            let databases: Vec<(String, DatabaseId)> = running
+                .wiring
+                .databases
+                .iter()
+                .filter_map(|(name, _, wire)| Some((name.clone(), self.hands.id(wire)?)))
+                .collect();
+            self.operator.fleet(|fleet, _| fleet.relink(key, databases));
         }
     }
 }

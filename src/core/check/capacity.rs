@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use super::Found;
-use crate::capacity::{Demand, Kubernetes, Legacy, Source};
+use crate::capacity::{Balance, Demand, Kubernetes, Legacy, Source};
 use crate::periods;
 use crate::plan::Plan;
+use crate::weight::Weight;
 
 /// The shortest and the longest time for which the highest demand counts.
 pub const PEAK_WINDOW: [Duration; 2] = [Duration::from_hours(1), Duration::from_hours(31 * 24)];
+/// The furthest that balance may go from a stage's weight.
+pub const MOST_SHIFT: Weight = Weight::from_hundredths(5_000);
+/// The shortest and the longest time from one move of balance to the next.
+pub const BALANCE_EVERY: [Duration; 2] = [Duration::from_mins(1), Duration::from_hours(24)];
 /// The longest warm-up.
 pub const LONGEST_WARM_UP: Duration = Duration::from_hours(1);
 /// The largest share of a side that may be asked to stay unused.
@@ -36,6 +41,16 @@ impl Found {
         for (index, stage) in plan.stages.iter().enumerate().filter(|(_, stage)| stage.peaks > 0) {
             self.peaks(&format!("spec.stages[{index}].soak.peaks"), capacity.demand.as_ref(), stage.peaks);
         }
+        if let Some(Balance { max_shift, every }) = capacity.balance {
+            self.balance(max_shift, every);
+            if capacity.legacy.is_none() || capacity.kubernetes.is_none() {
+                self.say(
+                    "spec.balance",
+                    "which side has room is known only with what both can carry",
+                    "say it in spec.legacy and spec.kubernetes, or leave balance out",
+                );
+            }
+        }
         let shares = [("legacy", capacity.takeover.legacy), ("kubernetes", capacity.takeover.kubernetes)];
         for (side, share) in shares {
             if !(0.0..=1.0).contains(&share) {
@@ -45,6 +60,24 @@ impl Found {
                     "write a value from 0 to 100",
                 );
             }
+        }
+    }
+
+    fn balance(&mut self, max_shift: Weight, every: Duration) {
+        if max_shift == Weight::ZERO || max_shift > MOST_SHIFT {
+            self.say(
+                "spec.balance.maxShift",
+                format!("{max_shift} percent is not within 0.01 to 50"),
+                "write for example 10",
+            );
+        }
+        let [shortest, longest] = BALANCE_EVERY;
+        if !(shortest..=longest).contains(&every) {
+            self.say(
+                "spec.balance.every",
+                format!("{every:?} from one move to the next is not within 1m to 24h"),
+                "write for example 10m",
+            );
         }
     }
 

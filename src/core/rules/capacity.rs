@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::capacity::{Figure, MEASURED_STALE, Source};
+use crate::connects::Tally;
+use crate::plan::Database;
 use crate::reason::Reason;
 use crate::rules::{floors, retreat};
 use crate::spare::{self, BLIND_STEP, Side, Spare};
@@ -180,7 +182,24 @@ fn fits_from(turn: &Turn, weight: Weight, fallen: Weight) -> Weight {
     });
     let slowest = turn.plan.databases.iter().filter_map(|database| database.connection_rate_capacity);
     let burst = slowest.reduce(f64::min).zip(each).and_then(|(capacity, each)| spare.burst(capacity, each));
-    most.min(room).min(burst.map_or(most, |burst| burst.minus(fallen)))
+    let budget = budget(turn, &spare);
+    let bound = |bound: Option<Weight>| bound.map_or(most, |bound| bound.minus(fallen));
+    most.min(room).min(bound(burst)).min(bound(budget))
+}
+
+/// How far the weight may fall so that no database is asked for too many connects. What is in doubt does not
+/// bind: of the means, those count by which Kubernetes costs most and legacy least.
+fn budget(turn: &Turn, spare: &Spare) -> Option<Weight> {
+    let databases = turn.plan.databases.iter().zip(&turn.seen.tallies);
+    let of_one = |(database, tally): (&Database, &Tally)| {
+        let capacity = database.connection_rate_capacity.filter(|_| database.by_side)?;
+        let known = tally.known(turn.now);
+        let (long, short) = (known.per_request, known.lately);
+        let sender = long.kubernetes?.each.max(short.kubernetes?.each);
+        let receiver = long.legacy?.each.min(short.legacy?.each);
+        spare.budget(capacity, known.all?, receiver, sender)
+    };
+    databases.filter_map(of_one).min()
 }
 
 /// How far the weight may fall at once from a Kubernetes that fails: as far as legacy has room.

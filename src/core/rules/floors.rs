@@ -8,7 +8,7 @@ use crate::capacity::{MEASURED_STALE, Workload};
 use crate::floor::{Floor, Found};
 use crate::guard::Level;
 use crate::rules::capacity::{self, Shortage};
-use crate::rules::raise;
+use crate::rules::{balance, raise};
 use crate::spare;
 use crate::turn::Turn;
 use crate::weight::Weight;
@@ -75,7 +75,9 @@ fn follow(turn: &mut Turn, workloads: &[Workload]) {
     }
     let now = turn.now;
     let since = *turn.state.volatile.floors_too_high_since.get_or_insert(now);
-    if turn.is_due(Some(since), KEEP) {
+    // The weight may have fallen further meanwhile.
+    let fell = turn.state.history.iter().rev().find(|step| step.to < step.from).map(|step| step.at);
+    if turn.is_due(Some(since).max(fell), KEEP) {
         turn.state.volatile.floors_too_high_since = None;
         for (place, workload) in workloads.iter().enumerate() {
             if let Some(promised) = turn.state.floors.get_mut(&workload.name) {
@@ -98,7 +100,7 @@ fn is_held(turn: &Turn) -> bool {
 fn weight(turn: &Turn) -> Option<Weight> {
     let intended = turn.state.intended?;
     let raise = turn.state.raise.map(|raise| raise.to);
-    let ahead = raise::ahead(turn);
+    let ahead = raise::ahead(turn).max(balance::ahead(turn));
     Some(intended.max(raise.unwrap_or_default()).max(ahead.unwrap_or_default()))
 }
 

@@ -1,6 +1,7 @@
 //! The decision rules, one idea each. Each is a function of a [`crate::turn::Turn`].
 
 pub mod adopt;
+pub mod balance;
 pub mod capacity;
 pub mod commands;
 pub mod converge;
@@ -14,6 +15,7 @@ pub mod obstacles;
 pub mod outright;
 pub mod peak;
 pub mod peaks;
+pub mod predict;
 pub mod raise;
 pub mod retreat;
 pub mod soak;

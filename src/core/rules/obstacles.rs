@@ -85,7 +85,7 @@ pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
         }
     });
     let furthest = plan.furthest();
-    let above = plan.stages.get(furthest).is_some_and(|stage| turn.intended() > stage.weight);
+    let above = turn.limit().is_some_and(|weight| turn.intended() > weight);
     let others = [
         when(state.halt.is_some(), Obstacle::Halted),
         when(state.rolled_back_by_hand.is_some(), Obstacle::RolledBackByHand),

@@ -4,7 +4,7 @@ use crate::plan::Stage;
 use crate::reason::Reason;
 use crate::rules::obstacles::{self, Obstacle};
 use crate::rules::retreat::step_back_to;
-use crate::rules::{capacity, commands, soak};
+use crate::rules::{capacity, commands, predict, soak};
 use crate::state::Raise;
 use crate::turn::Turn;
 use crate::weight::Weight;
@@ -24,9 +24,9 @@ pub fn step(turn: &mut Turn) {
 /// A recorded raise is written once its record is stored, if R1 still holds then.
 fn start(turn: &mut Turn, raise: Raise) {
     // The plan may have changed while it was recorded.
-    let beyond = present(turn).is_none_or(|stage| raise.to > stage.weight);
-    if beyond || obstacles::all(turn).next().is_some() || capacity::against_raising(turn, raise.to).is_some()
-    {
+    let furthest = turn.state.stage.and_then(|stage| turn.weight_of(stage));
+    let beyond = furthest.is_none_or(|furthest| raise.to > furthest);
+    if beyond || obstacles::all(turn).next().is_some() || is_too_much(turn, raise.to) {
         turn.state.raise = None;
         turn.record();
         return;
@@ -41,7 +41,9 @@ fn confirm(turn: &mut Turn, raise: Raise) {
     if !turn.state.volatile.raise_in_doubt && obstacles::routes(turn).next().is_none() {
         turn.state.raise = None;
         turn.state.intended = Some(raise.from);
-        turn.move_to(raise.to, Reason::Raising);
+        let reason = if turn.state.shift == 0 { Reason::Raising } else { Reason::Balancing };
+        turn.move_to(raise.to, reason);
+        predict::remember(turn, raise.to);
         turn.tell(Reason::Raising, format!("raised from {} % to {} %", raise.from, raise.to));
     }
 }
@@ -65,7 +67,7 @@ fn begin(turn: &mut Turn) {
         if next > turn.plan.furthest()
             || !commands::is_approved(turn, next)
             || obstacles::all(turn).next().is_some()
-            || step_to(turn, next).is_some_and(|to| capacity::against_raising(turn, to).is_some())
+            || step_to(turn, next).is_some_and(|to| is_too_much(turn, to))
         {
             return;
         }
@@ -80,7 +82,7 @@ fn begin(turn: &mut Turn) {
     {
         return;
     }
-    if capacity::against_raising(turn, to).is_some() {
+    if is_too_much(turn, to) {
         return;
     }
     let from = turn.intended();
@@ -88,11 +90,16 @@ fn begin(turn: &mut Turn) {
     turn.record();
 }
 
+/// Whether a side, or a database, could not bear a raise to `weight`.
+pub fn is_too_much(turn: &Turn, weight: Weight) -> bool {
+    capacity::against_raising(turn, weight).is_some() || predict::against_raising(turn, weight).is_some()
+}
+
 /// The first step from the present weight on the way to a stage's; `None` if it stands there.
 pub fn step_to(turn: &Turn, stage: usize) -> Option<Weight> {
-    let stage = turn.plan.stages.get(stage)?;
+    let (end, stage) = (turn.weight_of(stage)?, turn.plan.stages.get(stage)?);
     let from = turn.intended();
-    let to = stage.ramp.map_or(stage.weight, |ramp| from.plus(ramp.step).min(stage.weight));
+    let to = stage.ramp.map_or(end, |ramp| from.plus(ramp.step).min(end));
     (to > from).then_some(to)
 }
 
@@ -131,6 +138,11 @@ fn enter(turn: &mut Turn, next: usize) {
     commands::spend_approval(turn, next);
     turn.state.stage = Some(next);
     turn.state.stage_since = turn.now;
+    turn.state.shift = 0;
+    // Balance may have gone further than this stage would.
+    if present(turn).is_some_and(|stage| turn.intended() > stage.weight) {
+        turn.set_shift(turn.intended());
+    }
     turn.soak_anew();
     turn.record();
     if let Some(stage) = present(turn) {

@@ -232,6 +232,9 @@ pub fn target_below(plan: &Plan, state: &State, weight: Weight) -> Weight {
     if plan.rollback.to == RollbackTo::Zero {
         return Weight::ZERO;
     }
+    // That balance went further than its stage is no stage to go back to.
+    let present = state.stage.and_then(|stage| plan.stages.get(stage)).filter(|_| state.shift > 0);
+    let weight = present.map_or(weight, |stage| weight.min(stage.weight));
     let proven =
         plan.stages.iter().filter(|stage| stage.weight < weight && state.proven.contains(&stage.name));
     proven.map(|stage| stage.weight).max().unwrap_or_default()

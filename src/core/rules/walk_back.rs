@@ -12,7 +12,7 @@ use crate::weight::Weight;
 pub fn target(turn: &Turn) -> Option<(Weight, Reason)> {
     let by_hand = turn.state.rolled_back_by_hand.as_ref().map(|back| back.target);
     let held = is_held(turn);
-    let furthest = turn.plan.stages.get(turn.plan.furthest()).map(|stage| stage.weight).filter(|_| !held);
+    let furthest = turn.limit().filter(|_| !held);
     let (target, reason) = match (by_hand, furthest) {
         (Some(hand), Some(stage)) if stage < hand => (stage, Reason::TargetStageLowered),
         (Some(hand), _) => (hand, Reason::RollbackByHand),

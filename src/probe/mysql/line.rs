@@ -5,8 +5,10 @@
 //! panics on some answers (an empty public key, for one). Here such a task dies with the runtime
 //! before it first runs, and a panic ends this thread only. The thread ends with its [`Line`].
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 use super::failure::Failure;
+use super::users::{self, Ledger};
 use super::{Config, Tls};
 
 /// The server closes our connection after this long without a question, so that it does not hold
@@ -25,8 +28,8 @@ const IDLE: Duration = Duration::from_mins(10);
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// The longest packet that we take: 16 times what the answers need.
 const PACKET: usize = 64 * 1024;
-/// The most rows that we take.
-const ROWS: usize = 32;
+/// The most rows that we take of a question with a fixed number of names.
+pub const ROWS: usize = 32;
 
 const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Aborted_connects', \
      'Connection_errors_max_connections', 'Connections', 'Threads_connected', 'Uptime')";
@@ -38,7 +41,19 @@ const MAXIMUM: &str = "SELECT 'max_connections', @@global.max_connections";
 const IDENTITY: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('hostname', 'port', \
      'server_id', 'server_uid', 'server_uuid')";
 
-/// What the thread says.
+/// Whose logins are asked for.
+pub type Users = Arc<BTreeSet<String>>;
+
+/// What the thread says: the counters, then the connects by user if some were asked for.
+#[derive(Debug)]
+pub enum Answer {
+    /// The counters.
+    Said(Said),
+    /// The connects by user.
+    Users(users::Told),
+}
+
+/// What the guards ask for.
 #[derive(Debug)]
 pub struct Said {
     /// The counters now.
@@ -50,15 +65,16 @@ pub struct Said {
 /// A connection, or one that is being made. Its first answer comes by itself after the login.
 #[derive(Debug)]
 pub struct Line {
-    questions: Option<Sender<()>>,
-    answers: Receiver<Result<Said, Failure>>,
+    questions: Option<Sender<Users>>,
+    answers: Receiver<Result<Answer, Failure>>,
     thread: Option<JoinHandle<()>>,
     address: String,
 }
 
 impl Line {
-    /// Begins to log in: at the port, and if that is full at the second way in.
-    pub fn open(config: &Config) -> Result<Self, Failure> {
+    /// Begins to log in: at the port, and if that is full at the second way in. Asks for the connects by
+    /// these users.
+    pub fn open(config: &Config, users: Users) -> Result<Self, Failure> {
         let first = Way::new(config, config.port, false);
         let second = config.extra_port.map(|port| Way::new(config, port, true));
         let address = config.address(config.port);
@@ -72,7 +88,7 @@ impl Line {
         let thread = thread::Builder::new()
             .name("mysql".to_owned())
             .spawn(move || {
-                let failure = runtime.block_on(run(&first, second.as_ref(), asked, &told));
+                let failure = runtime.block_on(run(&first, second.as_ref(), users, asked, &told));
                 // Not a drop, which would wait for a name that is being looked up. Before anything
                 // else, so that what the library has spawned never runs.
                 runtime.shutdown_background();
@@ -86,17 +102,17 @@ impl Line {
     }
 
     /// Asks once more. The answer comes from [`Line::answer`].
-    pub fn ask(&self) {
+    pub fn ask(&self, users: Users) {
         if let Some(questions) = &self.questions {
-            match questions.try_send(()) {
+            match questions.try_send(users) {
                 // Full: a question waits already. Closed: `answer` tells.
-                Ok(()) | Err(TrySendError::Full(()) | TrySendError::Closed(())) => {}
+                Ok(()) | Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {}
             }
         }
     }
 
     /// The next answer. Cancel-safe. After a failure the line is of no more use.
-    pub async fn answer(&mut self) -> Result<Said, Failure> {
+    pub async fn answer(&mut self) -> Result<Answer, Failure> {
         self.answers.recv().await.unwrap_or_else(|| {
             let said = "the client library could not read its answer".to_owned();
             Err(Failure::Alien { address: self.address.clone(), said })
@@ -118,11 +134,13 @@ impl Drop for Line {
 }
 
 /// One way in.
-struct Way {
+#[derive(Debug)]
+pub struct Way {
     opts: Opts,
     address: String,
     user: String,
     second: bool,
+    again: Duration,
 }
 
 impl Way {
@@ -156,7 +174,23 @@ impl Way {
             address: config.address(port),
             user: config.credentials.username.clone(),
             second,
+            again: config.again,
         }
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// After how long a server that does not tell connects by user is asked again.
+    pub fn again(&self) -> Duration {
+        self.again
+    }
+
+    /// Who logs in.
+    pub fn user(&self) -> &str {
+        &self.user
     }
 
     async fn login(&self) -> Result<Conn, Failure> {
@@ -168,14 +202,20 @@ impl Way {
     }
 }
 
-type Told = Sender<Result<Said, Failure>>;
+type Told = Sender<Result<Answer, Failure>>;
 
 /// The thread: ends when something fails (`Some`) or the line is dropped (`None`).
-async fn run(first: &Way, second: Option<&Way>, asked: Receiver<()>, told: &Told) -> Option<Failure> {
+async fn run(
+    first: &Way,
+    second: Option<&Way>,
+    users: Users,
+    asked: Receiver<Users>,
+    told: &Told,
+) -> Option<Failure> {
     tokio::select! {
         // First, so that an idle connection can still say goodbye.
         biased;
-        talked = talk(first, second, asked, told) => talked.err(),
+        talked = talk(first, second, users, asked, told) => talked.err(),
         () = told.closed() => None,
     }
 }
@@ -184,17 +224,25 @@ async fn run(first: &Way, second: Option<&Way>, asked: Receiver<()>, told: &Told
 async fn talk(
     first: &Way,
     second: Option<&Way>,
-    mut asked: Receiver<()>,
+    mut users: Users,
+    mut asked: Receiver<Users>,
     told: &Told,
 ) -> Result<(), Failure> {
     let (mut conn, way) = login(first, second).await?;
     let identity = identity(&mut conn, way).await?;
+    let mut ledger = Ledger::default();
     loop {
         let counters = read(&mut conn, way, identity).await?;
-        let heard = told.send(Ok(Said { counters, second_way: way.second })).await;
-        if heard.is_err() || asked.recv().await.is_none() {
-            return conn.disconnect().await.map_err(|error| way.failure(error));
+        let said = Said { counters, second_way: way.second };
+        let mut heard = told.send(Ok(Answer::Said(said))).await;
+        if heard.is_ok() && !users.is_empty() {
+            let by_user = ledger.ask(&mut conn, way, &users).await?;
+            heard = told.send(Ok(Answer::Users(by_user))).await;
         }
+        users = match asked.recv().await {
+            Some(users) if heard.is_ok() => users,
+            _ => return conn.disconnect().await.map_err(|error| way.failure(error)),
+        };
     }
 }
 
@@ -211,7 +259,7 @@ async fn login<'a>(first: &'a Way, second: Option<&'a Way>) -> Result<(Conn, &'a
 async fn identity(conn: &mut Conn, way: &Way) -> Result<u64, Failure> {
     let idle = format!("SET SESSION wait_timeout = {}", IDLE.as_secs());
     conn.query_drop(idle).await.map_err(|error| way.failure(error))?;
-    let mut rows = rows(conn, way, IDENTITY).await?;
+    let mut rows = rows(conn, way, IDENTITY, ROWS).await?;
     rows.sort();
     let mut hasher = DefaultHasher::new();
     rows.hash(&mut hasher);
@@ -219,8 +267,8 @@ async fn identity(conn: &mut Conn, way: &Way) -> Result<u64, Failure> {
 }
 
 async fn read(conn: &mut Conn, way: &Way, identity: u64) -> Result<Counters, Failure> {
-    let mut rows = rows(conn, way, STATUS).await?;
-    rows.extend(self::rows(conn, way, MAXIMUM).await?);
+    let mut rows = rows(conn, way, STATUS, ROWS).await?;
+    rows.extend(self::rows(conn, way, MAXIMUM, ROWS).await?);
     let number = |name: &'static str| {
         rows.iter()
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
@@ -239,13 +287,18 @@ async fn read(conn: &mut Conn, way: &Way, identity: u64) -> Result<Counters, Fai
     })
 }
 
-/// The rows of a query for names and values, at most [`ROWS`].
-async fn rows(conn: &mut Conn, way: &Way, query: &str) -> Result<Vec<(String, String)>, Failure> {
+/// The rows of a query for names and values, at most so many.
+pub async fn rows(
+    conn: &mut Conn,
+    way: &Way,
+    query: &str,
+    most: usize,
+) -> Result<Vec<(String, String)>, Failure> {
     let mut result = conn.query_iter(query).await.map_err(|error| way.failure(error))?;
     let mut rows = Vec::new();
     while let Some(mut row) = result.next().await.map_err(|error| way.failure(error))? {
-        if rows.len() == ROWS {
-            let said = format!("more than {ROWS} rows");
+        if rows.len() == most {
+            let said = format!("more than {most} rows");
             return Err(Failure::Alien { address: way.address.clone(), said });
         }
         let mut column = |index| row.take_opt::<String, _>(index).and_then(Result::ok);

@@ -6,9 +6,12 @@
 mod backoff;
 mod failure;
 mod line;
+mod users;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossfade_core::meter::{Answer, Counters};
@@ -20,6 +23,8 @@ use tokio::time::{Instant, timeout_at};
 use backoff::Backoff;
 use failure::Failure;
 use line::{Line, Said};
+
+pub use users::{AGAIN, ByUser, SOON};
 
 /// How long a question or a login may go unanswered before the connection is given up.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +42,7 @@ pub struct Config {
     /// The second way in when the first is full: MariaDB's `extra_port`, MySQL's `admin_port` (the
     /// latter asks for the right `SERVICE_CONNECTION_ADMIN`).
     pub extra_port: Option<u16>,
-    /// User and password. No right is needed.
+    /// User and password. No right is needed, but one to tell connects by user ([`ByUser::Untold`]).
     pub credentials: Credentials,
     /// How the connection is protected.
     pub tls: Tls,
@@ -47,6 +52,9 @@ pub struct Config {
     /// long the second way in is used before the first is tried again; [`PATIENCE`] unless there is
     /// a reason.
     pub patience: Duration,
+    /// After how long a server that does not tell connects by user, or tells them late, is asked again;
+    /// [`AGAIN`] unless there is a reason.
+    pub again: Duration,
 }
 
 impl Config {
@@ -140,6 +148,16 @@ pub struct Source {
     last: Option<Failure>,
     /// Logins of our own, made while the counters before them still count.
     own: u64,
+    /// Whose connects are asked for.
+    users: Arc<BTreeSet<String>>,
+    /// The connects by user of the newest answer.
+    by_user: ByUser,
+    /// When connects by user were last answered too late.
+    slow: Option<Instant>,
+    /// A new login would see the connects by user.
+    renew: bool,
+    /// What befell the connection after its last counters.
+    lost: Option<Failure>,
 }
 
 impl Source {
@@ -154,7 +172,22 @@ impl Source {
             backoff: Backoff::new(),
             last: None,
             own: 0,
+            users: Arc::default(),
+            by_user: ByUser::Absent,
+            slow: None,
+            renew: false,
+            lost: None,
         })
+    }
+
+    /// Asks for the connects by these users too.
+    pub fn set_users(&mut self, users: Arc<BTreeSet<String>>) {
+        self.users = users;
+    }
+
+    /// The connects by user of the answer that [`Source::ask`] gave last.
+    pub fn by_user(&self) -> &ByUser {
+        &self.by_user
     }
 
     /// Whether the last login was refused: its Secret should be read again (DESIGN section 7.7).
@@ -170,7 +203,8 @@ impl Source {
         }
     }
 
-    /// Asks for the counters; takes at most the configured timeout.
+    /// Asks for the counters; takes at most the configured timeout. Where users were named it waits
+    /// for their connects too, at most for [`SOON`], and goes without them for a while if they are late.
     ///
     /// Cancel-safe: a question or a login that is under way goes on with the next call. An answer
     /// to an earlier call is thrown away and asked for again: a sample must not be older than it
@@ -179,6 +213,8 @@ impl Source {
         let begin = Instant::now();
         let deadline = begin + self.config.timeout;
         let mut stale = false;
+        self.by_user = ByUser::Absent;
+        let users = self.asked_users();
         match &self.line {
             None => {
                 if !self.backoff.may_begin(begin.into_std()) {
@@ -190,18 +226,25 @@ impl Source {
             }
             Some(_) if self.asked.is_some() => stale = true,
             Some(line) => {
-                line.ask();
+                line.ask(users.clone());
                 self.asked = Some(begin);
             }
         }
         while let Some(line) = &mut self.line {
             match timeout_at(deadline, line.answer()).await {
-                Ok(Ok(_)) if stale => {
+                // It belongs to an earlier question.
+                Ok(Ok(line::Answer::Users(_))) => {}
+                Ok(Ok(line::Answer::Said(_))) if stale => {
                     stale = false;
-                    line.ask();
+                    line.ask(users.clone());
                     self.asked = Some(Instant::now());
                 }
-                Ok(Ok(said)) => return self.said(said),
+                Ok(Ok(line::Answer::Said(said))) => {
+                    if !users.is_empty() {
+                        self.hear_users(deadline).await;
+                    }
+                    return self.said(said);
+                }
                 Ok(Err(failure)) => return self.fail(failure),
                 Err(_) => return self.late(),
             }
@@ -211,10 +254,31 @@ impl Source {
 
     fn open(&mut self, now: Instant) -> Result<(), Failure> {
         self.backoff.begin(now.into_std());
-        self.line = Some(Line::open(&self.config)?);
+        self.line = Some(Line::open(&self.config, self.asked_users())?);
         self.asked = Some(now);
         self.opened = now;
         Ok(())
+    }
+
+    /// Whose connects are to be asked for now.
+    fn asked_users(&self) -> Arc<BTreeSet<String>> {
+        let rests = self.slow.is_some_and(|slow| slow.elapsed() < self.config.again);
+        if rests { Arc::default() } else { self.users.clone() }
+    }
+
+    /// Takes the connects by user, if they come soon. What befalls the connection meanwhile shows with the
+    /// next question: the counters are here.
+    async fn hear_users(&mut self, deadline: Instant) {
+        let Some(line) = &mut self.line else { return };
+        match timeout_at(deadline.min(Instant::now() + SOON), line.answer()).await {
+            Ok(Ok(line::Answer::Users(users::Told { by_user, renew }))) => {
+                self.by_user = by_user;
+                self.renew |= renew;
+            }
+            Ok(Ok(line::Answer::Said(_))) => {}
+            Ok(Err(failure)) => self.lost = Some(failure),
+            Err(_) => self.slow = Some(Instant::now()),
+        }
     }
 
     fn said(&mut self, said: Said) -> Answer {
@@ -225,15 +289,20 @@ impl Source {
         let attempts = counters.attempts.saturating_sub(self.own);
         let counters = Counters { attempts, ..counters };
         let room = counters.connected.saturating_mul(100) < counters.maximum.saturating_mul(ROOM_PERCENT);
-        if second_way && room && self.opened.elapsed() >= self.config.patience {
-            self.leave_second_way();
+        // The second way in is narrow, and others need it in an emergency.
+        let leaves = second_way && self.opened.elapsed() >= self.config.patience;
+        if let Some(failure) = self.lost.take() {
+            self.fail(failure);
+        } else if room && (leaves || self.renew) {
+            self.log_in_anew();
         }
         Answer::Counters(counters)
     }
 
-    /// Goes back to the first way in: the second is narrow, and others need it in an emergency.
-    fn leave_second_way(&mut self) {
+    /// Leaves the connection for another one at the first way in.
+    fn log_in_anew(&mut self) {
         self.line = None;
+        self.renew = false;
         self.own += 1;
         if let Err(failure) = self.open(Instant::now()) {
             self.fail(failure);
@@ -252,6 +321,7 @@ impl Source {
         self.line = None;
         self.asked = None;
         self.own = 0;
+        self.renew = false;
         match &failure {
             Failure::Full { .. } => self.backoff.full(),
             Failure::Login { .. } => self.backoff.refused(),

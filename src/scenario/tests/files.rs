@@ -30,6 +30,8 @@ const FILES: &[&str] = &[
     "low-rate",
     "monday-ramp",
     "near-saturation",
+    "one-side-runs-out",
+    "one-side-runs-out-unbalanced",
     "proton-2022-latent",
     "proton-2025-common",
     "proton-2025-kubernetes-only",

@@ -145,6 +145,7 @@ fn capacity(number: u64, declared: bool) -> Capacity {
             headroom: 0.25,
         }),
         takeover: Takeover { legacy: 0.5, kubernetes: 0.25 },
+        balance: None,
     }
 }
 

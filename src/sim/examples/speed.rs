@@ -53,6 +53,7 @@ fn main() {
             }),
             kubernetes: None,
             takeover: Takeover::default(),
+            balance: None,
         },
     };
     let side = SideSetup {

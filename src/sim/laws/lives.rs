@@ -124,6 +124,7 @@ fn is_lasting(reason: Reason) -> bool {
             | Reason::AwaitingApproval
             | Reason::TargetStageReached
             | Reason::AwaitingPeak
+            | Reason::Balancing
             | Reason::PausedBySpec
             | Reason::Held
             | Reason::GuardPaused
@@ -133,6 +134,7 @@ fn is_lasting(reason: Reason) -> bool {
             | Reason::RollbackByHand
             | Reason::LoweredByHand
             | Reason::Drift
+            | Reason::PredictionWrong
             | Reason::TargetStageLowered
             | Reason::CapacityShort
             | Reason::LegacyFull

@@ -6,6 +6,7 @@
 //! know shares, not weights of servers; the adapters' tests prove it.
 
 mod asked_again;
+mod balance;
 pub(crate) mod bounds;
 mod known;
 mod lives;
@@ -150,6 +151,7 @@ const OF_DECISIONS: &[Law] = &[
     (Rule::R5, r5::raises_nothing_unknown),
     (Rule::R6, r6::clears_nothing_while_full),
     (Rule::R7, r7::walks),
+    (Rule::R7, balance::keeps_its_bounds),
     (Rule::R7, r7::clears_only_what_is_over),
     (Rule::R8, r8::raises_what_is_stored),
     (Rule::R8, r8::records_what_it_changes),

@@ -42,7 +42,8 @@ fn against(case: &Case<'_>) -> Option<String> {
     }
     let furthest = object.plan.stages.get(object.plan.furthest()).map(|stage| stage.weight);
     let to = state.raise.map(|raise| raise.to).into_iter().chain(case.raises()).max().unwrap_or_default();
-    if furthest.is_some_and(|furthest| to > furthest.plus(SAME)) {
+    let shift = object.plan.capacity.balance.map(|balance| balance.max_shift).unwrap_or_default();
+    if furthest.is_some_and(|furthest| to > furthest.plus(SAME).plus(shift)) {
         return Some(format!("{to} % lies beyond targetStage"));
     }
     if state.guards.values().any(|guard| guard.level != Level::Clear) || state.retreat.is_some() {

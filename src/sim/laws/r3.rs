@@ -31,6 +31,7 @@ pub fn fits(case: &Case<'_>) -> Option<String> {
                 | Reason::TargetStageLowered
                 | Reason::RollbackByHand
                 | Reason::KubernetesFailing
+                | Reason::Balancing
         )
     };
     let step = state.history.back().filter(|step| step.at == decided.clock && back(step.reason))?;

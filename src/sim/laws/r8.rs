@@ -75,6 +75,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         intended,
         raise,
         stage,
+        shift,
         stage_since,
         soaked: _,
         periods: _,
@@ -103,6 +104,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
     from(*intended, raise) == from(after.intended, &after.raise)
         && *raise == after.raise
         && *stage == after.stage
+        && *shift == after.shift
         && *stage_since == after.stage_since
         && *approved == after.approved
         && *guards == after.guards

@@ -1,4 +1,4 @@
-//! Pods that random plans bring before traffic, and the autoscalers that they are up against.
+//! Pods that some random plans bring before traffic, and the autoscalers that they are up against.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::scenario::Scenario;
 pub fn set(scenario: &mut Scenario) {
     let random = &mut Rng::with_seed(scenario.seed ^ 0x0070_6f64_735f_0001);
     for setup in &mut scenario.services {
-        if setup.plan.capacity.demand.is_none() || !one_in(random, 5) {
+        let said = setup.plan.capacity.kubernetes.is_some();
+        if setup.plan.capacity.demand.is_none() || !one_in(random, if said { 2 } else { 8 }) {
             continue;
         }
         let side = setup.kubernetes;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crossfade_core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
+use crossfade_core::capacity::{Balance, Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
 use crossfade_core::time::Time;
+use crossfade_core::weight::Weight;
 use fastrand::Rng;
 
 use super::{between, one_in, pick};
@@ -45,13 +46,32 @@ pub fn capacity(random: &mut Rng, setup: &ServiceSetup, begins: Time) -> Capacit
         surge_factor: *pick(random, &[1.0, 1.5]),
         peak_window: Duration::from_hours(*pick(random, &[1, 168, 168])),
     };
+    // Without it nothing is known of what would fit.
+    let legacy = (!one_in(random, 12)).then(|| legacy(random, setup, begins));
+    let both = legacy.is_some() && one_in(random, 6);
+    let balance = (both && !one_in(random, 4)).then(|| Balance {
+        max_shift: Weight::from_hundredths(random.u16(1..40) * 50),
+        every: Duration::from_secs(*pick(random, &[60, 60, 90])),
+    });
     Capacity {
         demand: Some(demand),
-        // Without it nothing is known of what would fit.
-        legacy: (!one_in(random, 12)).then(|| legacy(random, setup, begins)),
-        kubernetes: None,
+        legacy,
+        kubernetes: both.then(|| kubernetes(setup)),
         takeover: Takeover { legacy: *pick(random, &[0.0, 0.0, 0.5, 1.0]), kubernetes: 0.5 },
+        balance,
     }
+}
+
+fn kubernetes(setup: &ServiceSetup) -> Kubernetes {
+    let pods = Workload {
+        name: "pods".into(),
+        requests_per_second_per_pod: setup.kubernetes.requests_per_second_per_server,
+        connections_per_pod: None,
+        warm_up: Duration::ZERO,
+        max_replicas: 100,
+        floor: false,
+    };
+    Kubernetes { workloads: vec![pods], headroom: 0.2 }
 }
 
 fn legacy(random: &mut Rng, setup: &ServiceSetup, begins: Time) -> Legacy {

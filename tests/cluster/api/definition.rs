@@ -30,7 +30,8 @@ async fn defaults_are_filled_in_as_the_offline_reading_fills_them_in() {
     });
     assert_eq!(stored["kubernetes"], json!({"workloads": [workload], "headroom": 20}));
     assert_eq!(stored["paused"], false);
-    assert_eq!(stored["rollback"], json!({"to": "Previous", "maxStep": 25, "every": "5s"}));
+    let rollback = json!({"to": "Previous", "maxStep": 25, "every": "5s", "when": "Attributed"});
+    assert_eq!(stored["rollback"], rollback);
     assert_eq!(stored["stages"][0]["approval"], "NotRequired");
     assert_eq!(stored["routes"][0]["haproxy"]["insecure"], false);
     assert_eq!(stored["databases"][0]["every"], "1s");
@@ -62,6 +63,8 @@ async fn the_longest_plan_that_is_allowed_stays_within_the_cost_of_the_rules() {
     let databases = (0..8).map(|n| {
         let mut database = database.clone();
         database["name"] = json!(long("d", n));
+        let users = |side: &str| (0..16).map(|m| format!("{side}{m:0>127}")).collect::<Vec<_>>();
+        database["users"] = json!({"legacy": users("l"), "kubernetes": users("k")});
         database
     });
     spec["databases"] = databases.collect();

@@ -1,5 +1,6 @@
 //! What the API server keeps: the status to the last field, and objects older than their definition.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,9 +11,13 @@ use crossfade::core::floor::{Floor, Found};
 use crossfade::core::guard::{Judgement, Level, Signal, Tripped};
 use crossfade::core::peaks::{Peak, Peaks};
 use crossfade::core::periods::{Period, Periods};
+use crossfade::core::prediction::{Prediction, Rates};
 use crossfade::core::reason::Reason;
-use crossfade::core::report::{Blocker, CapacityReport, Condition, GuardReport, Phase, Report, Who};
+use crossfade::core::report::{
+    Blocker, CapacityReport, Condition, DatabaseReport, GuardReport, Phase, Report, Who,
+};
 use crossfade::core::route::{Reading, Seen};
+use crossfade::core::side::BySide;
 use crossfade::core::spare::{Side, Spare};
 use crossfade::core::state::{
     Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State,
@@ -40,6 +45,7 @@ fn state() -> State {
         intended: Some(weight(10.5)),
         raise: Some(Raise { from: weight(1.0), to: weight(10.5), at: at(1) }),
         stage: Some(1),
+        shift: -123,
         stage_since: at(2),
         soaked: Duration::from_millis(3_661_001),
         periods: Periods {
@@ -118,6 +124,13 @@ fn report() -> Report {
                 lack: Some("it allows at most 4".into()),
             }),
         }],
+        databases: vec![DatabaseReport {
+            connects: Some(BySide { legacy: 300.25, kubernetes: 12.5 }),
+            predicted: Some(Prediction {
+                weight: weight(50.0),
+                rates: Ok(Rates { now: 411.125, peak: 700.0 }),
+            }),
+        }],
     }
 }
 
@@ -129,6 +142,7 @@ async fn a_status_is_kept_to_the_last_field_and_gives_the_state_back() {
     let mut spec = spec();
     spec["legacy"] = json!({"capacity": {"requestsPerSecondPerServer": 300}});
     spec["demand"] = json!({"route": "edge"});
+    spec["databases"][0]["users"] = json!({"legacy": ["app"], "kubernetes": ["pods"]});
     let stored = plans.create(&PostParams::default(), &plan("mail", &spec)).await.unwrap();
     let spec = &stored.data["spec"];
     let parsed = parse(spec).unwrap();
@@ -150,6 +164,7 @@ async fn a_status_is_kept_to_the_last_field_and_gives_the_state_back() {
         report: &report,
         seen: &seen,
         pods: &[],
+        lacks: &BTreeMap::from([("accounts".to_owned(), "it does not count".to_owned())]),
     };
     let input = StatusInput {
         engine: Some(engine),

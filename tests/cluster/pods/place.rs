@@ -298,6 +298,7 @@ pub fn plan(warm_up: Duration) -> Plan {
                 headroom: 0.2,
             }),
             takeover: Takeover::default(),
+            balance: None,
         },
     }
 }

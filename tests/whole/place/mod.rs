@@ -8,8 +8,9 @@ mod ground;
 mod reading;
 mod storm;
 
+pub use crate::mail::condition;
 pub use ground::{Ground, shared};
-pub use reading::{accepted, blocked_by, condition, differences, moves, near, soaks_in};
+pub use reading::{accepted, blocked_by, differences, moves, near, soaks_in};
 pub use storm::Storm;
 
 use std::env;

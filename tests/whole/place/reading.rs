@@ -4,16 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::mail::condition;
+
 /// Whether a weight that `HAProxy` can express is meant.
 pub fn near(is: f64, weight: f64) -> bool {
     (is - weight).abs() < 0.5
-}
-
-/// A condition of a status: its status, reason and message.
-pub fn condition<'a>(status: &'a Value, kind: &str) -> [&'a str; 3] {
-    let conditions = status["conditions"].as_array().map_or(&[][..], Vec::as_slice);
-    let found = conditions.iter().find(|condition| condition["type"] == kind).unwrap_or(&Value::Null);
-    ["status", "reason", "message"].map(|field| found[field].as_str().unwrap_or_default())
 }
 
 /// Whether it is accepted, or why not.

@@ -1,7 +1,8 @@
 use super::{fields, plan};
-use crate::capacity::{Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
+use crate::capacity::{Balance, Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
 use crate::check::check;
 use crate::plan::Plan;
+use crate::weight::Weight;
 use std::time::Duration;
 
 fn declared(requests_per_second: f64) -> Source {
@@ -25,6 +26,7 @@ fn configured() -> Plan {
         }),
         kubernetes: Some(Kubernetes { workloads: vec![workload("pods"), workload("more")], headroom: 0.2 }),
         takeover: Takeover::default(),
+        balance: Some(Balance { max_shift: Weight::from_hundredths(5_000), every: Duration::from_mins(1) }),
     };
     plan.databases[0].connection_rate_capacity = Some(2600.0);
     plan
@@ -47,6 +49,10 @@ fn kubernetes(plan: &mut Plan) -> &mut Kubernetes {
 
 fn demand(plan: &mut Plan) -> &mut Demand {
     plan.capacity.demand.as_mut().unwrap()
+}
+
+fn balance(plan: &mut Plan) -> &mut Balance {
+    plan.capacity.balance.as_mut().unwrap()
 }
 
 fn legacy(plan: &mut Plan) -> &mut Legacy {
@@ -95,6 +101,12 @@ fn each_mistake_about_capacity_is_told_at_its_field_alone() {
         ("spec.kubernetes.workloads[0].maxReplicas", |plan| kubernetes(plan).workloads[0].max_replicas = 0),
         ("spec.kubernetes.headroom", |plan| kubernetes(plan).headroom = 0.901),
         ("spec.kubernetes.headroom", |plan| kubernetes(plan).headroom = -0.1),
+        ("spec.balance", |plan| plan.capacity.legacy = None),
+        ("spec.balance", |plan| plan.capacity.kubernetes = None),
+        ("spec.balance.maxShift", |plan| balance(plan).max_shift = Weight::ZERO),
+        ("spec.balance.maxShift", |plan| balance(plan).max_shift = Weight::from_hundredths(5_001)),
+        ("spec.balance.every", |plan| balance(plan).every = Duration::from_secs(59)),
+        ("spec.balance.every", |plan| balance(plan).every = Duration::from_millis(86_400_001)),
         ("spec.takeover.legacy", |plan| plan.capacity.takeover.legacy = 1.01),
         ("spec.takeover.legacy", |plan| plan.capacity.takeover.legacy = f64::NAN),
         ("spec.takeover.kubernetes", |plan| plan.capacity.takeover.kubernetes = -0.01),
@@ -126,7 +138,9 @@ fn what_is_said_of_capacity_may_stand_at_its_bounds_or_be_left_out() {
             legacy(plan).requests_per_second_per_server = 0.0;
         },
         |plan| plan.capacity.takeover = Takeover { legacy: 0.0, kubernetes: 1.0 },
-        |plan| plan.capacity.legacy = None,
+        |plan| balance(plan).max_shift = Weight::from_hundredths(1),
+        |plan| balance(plan).every = Duration::from_hours(24),
+        |plan| (plan.capacity.legacy, plan.capacity.balance) = (None, None),
         |plan| plan.capacity = Capacity::default(),
     ];
     for (place, edit) in edits.iter().enumerate() {

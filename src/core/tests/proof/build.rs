@@ -113,6 +113,7 @@ pub fn capacity(demand: Source, legacy: Source) -> Capacity {
         }),
         kubernetes: None,
         takeover: Takeover::default(),
+        balance: None,
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod balancer;
+mod balancing;
 mod build;
 mod commands;
 mod converging;
@@ -14,6 +15,7 @@ mod joining;
 mod normal;
 mod peaks;
 mod r12_r13_absent_and_silent;
+mod r1_predicted;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;
 mod r3_a_retreat_fits;

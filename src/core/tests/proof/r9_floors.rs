@@ -178,6 +178,13 @@ fn a_floor_is_given_back_ten_minutes_after_the_weight_has_fallen() {
     let given = after(&fallen, minutes(10));
     assert_eq!(given.state.floors, mail(3), "down to what the present weight needs");
     assert!(given.actions.iter().any(|action| matches!(action, Action::Record { .. })));
+    // A weight that falls further begins anew.
+    let further = fallen.clone().but(|case| {
+        let at = NOW + minutes(4);
+        case.state.history.push_back(crate::build::moved(at, 50, 10, Reason::GuardRollback));
+    });
+    assert_eq!(after(&further, minutes(13)).state.floors, mail(9));
+    assert_eq!(after(&further, minutes(14)).state.floors, mail(3));
     // What is needed again in between begins anew.
     let mut again = fallen.clone().but(|case| case.state.floors = mail(3));
     again.now = NOW + minutes(9);

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::stage::world::World;
+use super::world::World;
 
 /// The status of the plan.
 pub async fn status(world: &World) -> Result<Value> {
@@ -29,4 +29,11 @@ pub async fn until(world: &World, what: &str, within: u64, is: impl Fn(&Value) -
         }
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// A condition of a status: its status, reason and message.
+pub fn condition<'a>(status: &'a Value, kind: &str) -> [&'a str; 3] {
+    let conditions = status["conditions"].as_array().map_or(&[][..], Vec::as_slice);
+    let found = conditions.iter().find(|condition| condition["type"] == kind).unwrap_or(&Value::Null);
+    ["status", "reason", "message"].map(|field| found[field].as_str().unwrap_or_default())
 }

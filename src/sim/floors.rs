@@ -1,8 +1,7 @@
-//! What a replica sees of the pods, and what it does for their floors: as the shell's counter and keeper do.
+//! What a replica does for the floors of pods: as the shell's keeper does.
 
 use std::time::Duration;
 
-use crossfade_core::capacity::Figure;
 use crossfade_core::floor::Found;
 use crossfade_core::time::Time;
 
@@ -10,17 +9,17 @@ use crate::mind::{Mind, Rights};
 use crate::process::{Outside, Process};
 use crate::service::Service;
 
-/// How often pods are looked at.
+/// How often floors are looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
 impl Process {
-    /// Shows the plans their pods.
-    pub(crate) fn see_pods(&mut self, outside: &mut Outside<'_>) {
+    /// Keeps the floors of the plans.
+    pub(crate) fn keep_floors(&mut self, outside: &mut Outside<'_>) {
         let now = outside.now;
-        if now < self.pods_due || !outside.api.is_watched(now) {
+        if now < self.floors_due || !outside.api.is_watched(now) {
             return;
         }
-        self.pods_due = now + EVERY;
+        self.floors_due = now + EVERY;
         let rights = self.rights(now);
         for mind in &mut self.minds {
             if let Some(service) = outside.services.get_mut(mind.service) {
@@ -30,27 +29,22 @@ impl Process {
     }
 }
 
-/// Shows `mind` the pods of its service and, while it is in charge, brings their floor to what it promises.
-/// All pods are the first workload's. Nothing is seen for a plan that says nothing of them.
+/// While `mind` is in charge, brings the floor of its first workload, which has all pods, to what it promises.
 fn look(mind: &mut Mind, service: &mut Service, rights: Rights, now: Time) {
     let side = mind.engine.plan().capacity.kubernetes.as_ref();
-    let workloads = side.map_or(&[][..], |side| side.workloads.as_slice());
-    let Some(first) = workloads.first() else { return };
-    let (raised, count) = (first.floor, workloads.len());
-    let promised = mind.engine.state().floors.get(&first.name).copied().unwrap_or_default();
-    mind.touched = true;
-    let clock = rights.clock;
-    mind.engine.measured(Figure::Pods(0), f64::from(service.sides[1].ready()), clock);
-    for place in 1..count {
-        mind.engine.measured(Figure::Pods(place), 0.0, clock);
-    }
-    if !raised || !mind.is_in_charge(rights) {
+    let Some(first) = side.and_then(|side| side.workloads.first()).filter(|first| first.floor) else {
+        return;
+    };
+    if !mind.is_in_charge(rights) {
         return;
     }
+    let state = mind.engine.state();
+    let promised = state.floors.get(&first.name).copied().unwrap_or_default();
     // What stands raised is shown before it is lowered.
-    let known = mind.engine.state().volatile.floors_found.iter().next().is_some();
+    let known = state.volatile.floors_found.contains(&first.name);
     let found = service.promise(promised, known, now);
-    mind.engine.floor(0, found, clock);
+    mind.engine.floor(0, found, rights.clock);
+    mind.touched = true;
 }
 
 impl Service {

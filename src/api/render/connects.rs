@@ -1,0 +1,53 @@
+//! What the status says of the connects to a database.
+
+use super::{Engine, cut, finite, rounded};
+use crate::api::status::{BySideStatus, ConnectsStatus, PredictedStatus};
+use crate::core::prediction::{Missing, Prediction, Rates};
+use crate::core::side::BySide;
+
+/// Of the database at this place in the plan.
+pub fn connects(engine: &Engine, place: usize) -> ConnectsStatus {
+    let Some(database) = engine.plan.databases.get(place).filter(|database| database.by_side) else {
+        return ConnectsStatus::default();
+    };
+    let report = engine.report.databases.get(place);
+    let rates = report.and_then(|report| report.connects);
+    ConnectsStatus {
+        connections_per_second: rates.and_then(by_side),
+        sides: engine.lacks.get(&database.name).map(|why| cut(why)),
+        predicted: report.and_then(|report| report.predicted.as_ref()).map(predicted),
+    }
+}
+
+fn by_side(BySide { legacy, kubernetes }: BySide<f64>) -> Option<BySideStatus> {
+    let (legacy, kubernetes) = finite(legacy).zip(finite(kubernetes))?;
+    Some(BySideStatus { legacy: rounded(legacy), kubernetes: rounded(kubernetes) })
+}
+
+fn predicted(prediction: &Prediction) -> PredictedStatus {
+    let weight = prediction.weight.percent();
+    match prediction.rates {
+        Ok(Rates { now, peak }) => PredictedStatus {
+            weight,
+            connections_per_second: finite(now).map(rounded),
+            at_peak: finite(peak).map(rounded),
+            unknown: None,
+        },
+        Err(missing) => {
+            let unknown = Some(words(missing).into());
+            PredictedStatus { weight, unknown, ..PredictedStatus::default() }
+        }
+    }
+}
+
+fn words(missing: Missing) -> &'static str {
+    match missing {
+        Missing::Demand => "it is not known how much is asked for: spec.demand says where to read it",
+        Missing::Requests => {
+            "the connects of each side were not seen beside its requests for a minute; the latter are counted by \
+             the route of spec.demand"
+        }
+        Missing::Legacy => "legacy made fewer than 100 connects in the last 5 min",
+        Missing::Kubernetes => "Kubernetes made fewer than 100 connects in the last 5 min",
+    }
+}

@@ -1,0 +1,47 @@
+//! The connects to a database: whose they are, and what the next step is predicted to make of them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The connects to a database by side. What is absent is not known now.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectsStatus {
+    /// Connects per second of each side's users, as a mean of 10 to 20 s; those refused are not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections_per_second: Option<BySideStatus>,
+    /// Why the sides are not told apart, and what to do; absent while they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub sides: Option<String>,
+    /// What is predicted after the next step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<PredictedStatus>,
+}
+
+/// A figure of each side.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct BySideStatus {
+    /// Of legacy.
+    pub legacy: f64,
+    /// Of Kubernetes.
+    pub kubernetes: f64,
+}
+
+/// The connection rate after the next step, by what each side's requests cost.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PredictedStatus {
+    /// The weight after the step, in percent.
+    pub weight: f64,
+    /// Attempts per second at what is asked for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections_per_second: Option<f64>,
+    /// Attempts per second at the highest demand of `spec.demand.peakWindow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_peak: Option<f64>,
+    /// Why nothing is predicted. Then nothing is asked of it either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub unknown: Option<String>,
+}
