@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use super::status::{
     AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, FloorStatus, HaltStatus, LONGEST_MESSAGE,
     MigrationPlanStatus, MoveStatus, NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus,
-    RetreatStatus, StageStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
+    RetreatStatus, StageStatus, StrainStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Tripped};
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
 use crate::core::side::BySide;
-use crate::core::state::{GuardKey, State};
+use crate::core::state::{GuardKey, State, Strain};
 use crate::core::surge::{Surge, Trial};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
@@ -56,6 +56,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         approved,
         guards,
         surges,
+        strain,
         retreat,
         rolled_back_by_hand,
         last_step,
@@ -99,6 +100,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     status.approved.clone_from(approved);
     status.trips = guards.iter().map(|guard| remember_trip(guard, time)).collect();
     status.surges = surges.iter().map(|(database, surge)| self::surge(database, surge, time)).collect();
+    status.strain = strain.map(|Strain { before, seen }| StrainStatus { before, seen: seen.map(time) });
     status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
         target: retreat.target.percent(),
         since: time(retreat.since),

@@ -61,6 +61,8 @@ pub struct Engine<'a> {
     pub pods: &'a [Option<Count>],
     /// What keeps the sides from being told apart, by the database's name.
     pub lacks: &'a BTreeMap<String, String>,
+    /// What does not fit into a database's `max_connections`, by its name.
+    pub rooms: &'a BTreeMap<String, String>,
 }
 
 /// A reading is in sync within one point: `HAProxy`'s weights (0 to 256) cannot express every share.

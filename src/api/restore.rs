@@ -12,7 +12,7 @@ use super::Problem;
 use super::status::{
     AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, FloorStatus, HaltStatus, MoveStatus,
     NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus,
-    SurgeStatus, TrialStatus, TripStatus, WeightStatus,
+    StrainStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
@@ -21,7 +21,9 @@ use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
 use crate::core::reason::Reason;
 use crate::core::side::BySide;
-use crate::core::state::{Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State};
+use crate::core::state::{
+    Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State, Strain,
+};
 use crate::core::surge::{Surge, Trial, Whose};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
@@ -52,6 +54,7 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
         approved: reader.field("approved"),
         guards: reader.trips(),
         surges: reader.surges(),
+        strain: reader.strain(),
         retreat: reader.retreat(),
         rolled_back_by_hand: reader.by_hand(),
         last_step: reader.field::<String>("lastStep").and_then(|text| reader.time("lastStep", &text)),
@@ -260,6 +263,12 @@ impl Reader<'_> {
         let at = self.time(&format!("{path}.trial.at"), &at)?;
         let signal = self.key(&format!("{path}.trial.signal"), String::new(), &signal)?.signal;
         Some(Trial { at, signal, before, predicted, enough })
+    }
+
+    fn strain(&mut self) -> Option<Strain> {
+        let StrainStatus { before, seen } = self.field("strain")?;
+        let seen = seen.and_then(|seen| self.time("strain.seen", &seen));
+        Some(Strain { before, seen })
     }
 
     fn retreat(&mut self) -> Option<Retreat> {

@@ -12,7 +12,7 @@ use crossfade_core::capacity::{Capacity, Demand, Legacy, Source};
 use crossfade_core::check::capacity::PEAK_WINDOW;
 use crossfade_core::engine::Engine;
 use crossfade_core::guard::{Guard, Level, Signal};
-use crossfade_core::plan::{Database, Plan, Route};
+use crossfade_core::plan::{Database, Plan, Rollback, Route, When};
 use crossfade_core::route::Reading;
 use crossfade_core::seen::Authority;
 use crossfade_core::state::State;
@@ -92,6 +92,8 @@ impl Scene {
                 routes: vec![Route { name: "record".into(), instances: vec!["record".into()] }],
                 databases: vec![database],
                 capacity: roomy(plan.capacity.legacy),
+                // A record does not show what a step does, nor whose connects they were.
+                rollback: Rollback { when: When::Always, ..plan.rollback },
                 ..plan.clone()
             },
         }

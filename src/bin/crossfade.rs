@@ -35,6 +35,10 @@ enum Command {
         /// Tells too, stage by stage, what both sides must have ready, and how far a step back goes.
         #[arg(long)]
         explain: bool,
+        /// With --explain: a database's max_connections, as <database>=<number>, to tell whether it can hold
+        /// what the plan may come to hold. May be given several times.
+        #[arg(long, requires = "explain", value_parser = cli::check::maximum)]
+        max_connections: Vec<(String, u32)>,
     },
     /// Prints the Role and RoleBinding that the plans in a file need, for `kubectl apply -f -`.
     Rbac {
@@ -80,8 +84,10 @@ async fn run() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Crd => print(&crd::yaml()?),
-        Command::Check { file, explain } => {
-            let verdict = cli::check::check(&file.display().to_string(), &read(&file)?, explain);
+        Command::Check { file, explain, max_connections } => {
+            let maxima = max_connections.into_iter().collect();
+            let explained = explain.then_some(&maxima);
+            let verdict = cli::check::check(&file.display().to_string(), &read(&file)?, explained);
             print(&verdict.text)?;
             Ok(if verdict.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

@@ -1,5 +1,6 @@
 //! `crossfade check FILE`: everything that is wrong with the plans in a file, or what they will do.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::explain::explain;
@@ -17,8 +18,9 @@ pub struct Verdict {
     pub good: bool,
 }
 
-/// Checks `text`, the content of `file`; `explained` tells too what each stage asks of both sides.
-pub fn check(file: &str, text: &str, explained: bool) -> Verdict {
+/// Checks `text`, the content of `file`; `explained` tells too what each stage asks of both sides, and whether
+/// the databases with these `max_connections` can hold what the plan may come to hold.
+pub fn check(file: &str, text: &str, explained: Option<&BTreeMap<String, u32>>) -> Verdict {
     let documents = match document::read(text) {
         Ok(documents) => documents,
         Err(error) => return Verdict { text: format!("{file}: {error}\n"), good: false },
@@ -36,8 +38,8 @@ pub fn check(file: &str, text: &str, explained: bool) -> Verdict {
         match document.parse() {
             Ok(parsed) => {
                 verdict.text += &described(document, &parsed);
-                if explained {
-                    verdict.text += &explain(&parsed.plan);
+                if let Some(maxima) = explained {
+                    verdict.text += &explain(&parsed.plan, maxima);
                 }
             }
             Err(problems) => {
@@ -51,6 +53,15 @@ pub fn check(file: &str, text: &str, explained: bool) -> Verdict {
         verdict.text += &format!("{file}: there is no MigrationPlan (crossfade.dev/v1alpha1) in it\n");
     }
     verdict
+}
+
+/// Reads `<database>=<number>`.
+///
+/// # Errors
+/// What is wrong with it, and what to write.
+pub fn maximum(text: &str) -> Result<(String, u32), String> {
+    let read = text.split_once('=').and_then(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
+    read.ok_or_else(|| format!("{text:?} is no <database>=<number>: write for example accounts=4000"))
 }
 
 /// Each problem with its reason, and what to do below.

@@ -1,8 +1,10 @@
 //! `crossfade check --explain`: what each stage asks of both sides, what the promise to take over costs,
 //! and how far one step back goes. Arithmetic over a plan: nothing is looked up.
 
+use std::collections::BTreeMap;
+
 use super::simulate::columns;
-use crate::core::capacity::{Capacity, Kubernetes, Legacy, Source};
+use crate::core::capacity::{Capacity, Kubernetes, Legacy, OF_MAXIMUM, Source};
 use crate::core::plan::{Plan, Stage};
 use crate::core::spare::{self, Side, Spare};
 use crate::core::weight::Weight;
@@ -12,11 +14,12 @@ const EACH: f64 = 1000.0;
 /// What Kubernetes keeps unused if the plan does not say it.
 const HEADROOM: f64 = 0.2;
 
-/// What `plan` asks for, stage by stage.
-pub fn explain(plan: &Plan) -> String {
+/// What `plan` asks for, stage by stage; `maxima` are the `max_connections` of its databases, as far as they
+/// are told.
+pub fn explain(plan: &Plan, maxima: &BTreeMap<String, u32>) -> String {
     let peak = plan.capacity.demand.and_then(|demand| declared(demand.from));
     let course = Course { plan, capacity: &plan.capacity, peak };
-    course.table() + &course.price() + &course.legacy()
+    course.table() + &course.price() + &course.legacy() + &course.connections(maxima)
 }
 
 struct Course<'a> {
@@ -181,10 +184,7 @@ impl Course<'_> {
             );
         };
         let mut text = String::new();
-        if let Some((each, connections)) = self.per_server().zip(legacy.connections_per_server) {
-            let most = self.plan.stages.iter().map(|stage| self.needs(stage.weight).legacy);
-            let servers = most.fold(0.0, f64::max) / each;
-            let servers = if self.peak.is_some() { whole(servers) } else { servers };
+        if let Some((servers, connections)) = self.servers().zip(legacy.connections_per_server) {
             text += &format!(
                 "  legacy's pools then hold up to {} connections: see that max_connections has room for them\n",
                 whole(servers * connections)
@@ -192,6 +192,46 @@ impl Course<'_> {
         }
         if self.peak.is_none() && self.burst().is_some() {
             text += "  a step back is less where legacy's pools would overrun connectionRateCapacity\n";
+        }
+        text
+    }
+}
+
+impl Course<'_> {
+    /// The legacy servers that the stages ask for at most.
+    fn servers(&self) -> Option<f64> {
+        let each = self.per_server()?;
+        let most = self.plan.stages.iter().map(|stage| self.needs(stage.weight).legacy);
+        let servers = most.fold(0.0, f64::max) / each;
+        Some(if self.peak.is_some() { whole(servers) } else { servers })
+    }
+
+    /// What each database may come to hold when both sides' pools are full, and whether it can.
+    fn connections(&self, maxima: &BTreeMap<String, u32>) -> String {
+        let Some(held) = self.servers().and_then(|servers| self.capacity.connections(servers)) else {
+            return if maxima.is_empty() {
+                String::new()
+            } else {
+                "  what a database may come to hold is not known: it takes requestsPerSecondPerServer and\n  \
+                 connectionsPerServer of spec.legacy.capacity, and connectionsPerPod of each workload\n"
+                    .into()
+            };
+        };
+        let needed = whole(held / OF_MAXIMUM);
+        let mut text = format!(
+            "  with the pods that spec.kubernetes allows, a quarter more while they are replaced, a database may come\n  \
+             to hold {} connections: its max_connections must be {needed} at least for that to be {:.0} % of it\n",
+            whole(held),
+            100.0 * OF_MAXIMUM,
+        );
+        for database in &self.plan.databases {
+            let Some(maximum) = maxima.get(&database.name) else { continue };
+            let verdict = if f64::from(*maximum) < needed {
+                "too few: raise it, or allow fewer pods or smaller pools"
+            } else {
+                "enough"
+            };
+            text += &format!("    {}: {maximum} are {verdict}\n", database.name);
         }
         text
     }

@@ -1,4 +1,6 @@
-use super::check::check;
+use std::collections::BTreeMap;
+
+use super::check::{check, maximum};
 use super::rbac::{Error, rbac};
 use crate::api::rbac::Account;
 
@@ -33,7 +35,7 @@ fn a_right_plan_is_described_with_the_thresholds_in_force() {
     let verdict = check(
         "plan.yaml",
         &format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: prod}}\n---{PLAN}"),
-        false,
+        None,
     );
     assert_eq!(
         verdict.text,
@@ -62,8 +64,8 @@ MigrationPlan prod/mail: accepted
 fn explained(lines: &str) -> String {
     let full = "  - {name: full, weight: 100}\n  routes:";
     let plan = PLAN.replacen("  routes:", full, 1) + lines;
-    let without = check("plan.yaml", &plan, false).text;
-    let verdict = check("plan.yaml", &plan, true);
+    let without = check("plan.yaml", &plan, None).text;
+    let verdict = check("plan.yaml", &plan, Some(&BTreeMap::new()));
     verdict.text.strip_prefix(&without).unwrap_or_else(|| panic!("{}", verdict.text)).to_owned()
 }
 
@@ -97,7 +99,7 @@ fn a_declared_peak_is_told_in_servers_and_a_declared_capacity_by_what_is_short()
 ";
     let connects = "insecure: true}\n    connectionRateCapacity: 95";
     let plan = PLAN.replacen("insecure: true}", connects, 1) + lines;
-    let told = check("plan.yaml", &plan, true).text;
+    let told = check("plan.yaml", &plan, Some(&BTreeMap::new())).text;
     assert_eq!(
         told.split_once("  what must").unwrap().1,
         " be ready at a peak of 950 requests/s (spec.demand)
@@ -126,9 +128,51 @@ fn a_declared_peak_is_told_in_servers_and_a_declared_capacity_by_what_is_short()
   together carry 2.55 times the peak for it.
 "
     );
-    let told = check("plan.yaml", &(PLAN.to_owned() + lines), false).text;
+    let told = check("plan.yaml", &(PLAN.to_owned() + lines), None).text;
     let until = "  that legacy carries 2400/s counts until 2026-12-01T00:00:00Z, 30 days from asOf\n";
     assert!(told.contains(until), "{told}");
+}
+
+#[test]
+fn what_a_database_may_come_to_hold_is_told_and_compared_with_what_it_can() {
+    let plan = PLAN.to_owned()
+        + "
+  legacy: {capacity: {requestsPerSecondPerServer: 100, connectionsPerServer: 50}}
+  kubernetes:
+    workloads:
+    - target: {apiVersion: apps/v1, kind: Deployment, name: mail}
+      requestsPerSecondPerPod: 150
+      maxReplicas: 40
+      connectionsPerPod: 10
+  demand: {requestsPerSecond: 950}
+";
+    let told = |plan: &str, maxima: &[(&str, u32)]| {
+        let maxima = maxima.iter().map(|(name, maximum)| ((*name).to_owned(), *maximum)).collect();
+        let text = check("plan.yaml", plan, Some(&maxima)).text;
+        text.split_once("has room for them\n").unwrap().1.to_owned()
+    };
+    // 10 servers of 50, and 40 pods of 10 with a quarter more: 1,000.
+    let holds = "  with the pods that spec.kubernetes allows, a quarter more while they are replaced, a database may come
+  to hold 1000 connections: its max_connections must be 1539 at least for that to be 65 % of it
+";
+    assert_eq!(told(&plan, &[]), holds);
+    assert_eq!(
+        told(&plan, &[("accounts", 1539), ("other", 1)]),
+        format!("{holds}    accounts: 1539 are enough\n")
+    );
+    assert_eq!(
+        told(&plan, &[("accounts", 1538)]),
+        format!("{holds}    accounts: 1538 are too few: raise it, or allow fewer pods or smaller pools\n")
+    );
+    let silent = plan.replace("      connectionsPerPod: 10\n", "");
+    assert_eq!(told(&silent, &[]), "");
+    assert!(
+        told(&silent, &[("accounts", 1538)]).starts_with("  what a database may come to hold is not known: ")
+    );
+    assert_eq!(maximum("accounts=4000"), Ok(("accounts".to_owned(), 4000)));
+    for wrong in ["accounts", "accounts=", "accounts=many", "accounts=-1"] {
+        assert!(maximum(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]
@@ -146,7 +190,7 @@ fn of_several_plans_each_is_told_whole_and_one_that_is_wrong_fails() {
         .replace("name: mail,", "name: Mail,")
         .replace("      backend: mail", "      backend: mail\n      backend: web")
         .replace("{above: 1500,", "{above: 700,");
-    let verdict = check("plan.yaml", &format!("{PLAN}---{wrong}"), false);
+    let verdict = check("plan.yaml", &format!("{PLAN}---{wrong}"), None);
     assert!(!verdict.good);
     let told = verdict.text.split_once("MigrationPlan prod/Mail").unwrap().1;
     assert_eq!(
@@ -177,18 +221,18 @@ fn a_file_without_plans_or_without_sense_fails_and_says_so() {
             "apiVersion: \"crossfade.dev/v9\" is not known",
         ),
     ] {
-        let verdict = check("plan.yaml", text, false);
+        let verdict = check("plan.yaml", text, None);
         assert!(!verdict.good, "{text}");
         assert!(verdict.text.contains(says), "{text}: {}", verdict.text);
     }
     let large = " ".repeat(crate::api::document::LARGEST + 1);
-    assert!(check("plan.yaml", &large, false).text.contains("more than the 4194304 that are read"));
+    assert!(check("plan.yaml", &large, None).text.contains("more than the 4194304 that are read"));
 }
 
 #[test]
 fn the_items_of_a_list_are_checked_too() {
     let items = PLAN.trim().replace('\n', "\n  ");
-    let verdict = check("plan.yaml", &format!("apiVersion: v1\nkind: List\nitems:\n- {items}\n"), false);
+    let verdict = check("plan.yaml", &format!("apiVersion: v1\nkind: List\nitems:\n- {items}\n"), None);
     assert!(
         verdict.good && verdict.text.starts_with("MigrationPlan prod/mail: accepted"),
         "{}",

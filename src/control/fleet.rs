@@ -94,6 +94,8 @@ pub struct Entry {
     pub taken_over: Option<u64>,
     /// What keeps the sides from being told apart, by the database's name in the plan.
     pub lacks: BTreeMap<String, String>,
+    /// What does not fit into a database's `max_connections`, by its name in the plan.
+    pub rooms: BTreeMap<String, String>,
     deadline: Option<Time>,
 }
 
@@ -156,6 +158,7 @@ impl Fleet {
                 databases.into_iter().any(|((other, _), pace)| other == name && pace.users.is_some())
             };
             entry.lacks.retain(|name, _| told_apart(name));
+            entry.rooms.clear();
         } else {
             let mut engine = Engine::new(plan, state, now);
             for (guard, value) in &baselines {
@@ -168,6 +171,7 @@ impl Fleet {
                 wanted: None,
                 taken_over: None,
                 lacks: BTreeMap::new(),
+                rooms: BTreeMap::new(),
                 deadline: None,
             };
             self.plans.insert(key.clone(), entry);

@@ -95,6 +95,7 @@ struct Snapshot {
     seen: Vec<Seen>,
     pods: Vec<Option<Count>>,
     lacks: BTreeMap<String, String>,
+    rooms: BTreeMap<String, String>,
     revision: Option<u64>,
     now: Time,
 }
@@ -205,6 +206,7 @@ impl Recorder {
                 seen: entry.engine.seen().instances.clone(),
                 pods: fleet.pods(entry, now),
                 lacks: entry.lacks.clone(),
+                rooms: entry.rooms.clone(),
                 revision: entry.wanted,
                 now,
             })
@@ -219,6 +221,7 @@ impl Recorder {
             seen: &snapshot.seen,
             pods: &snapshot.pods,
             lacks: &snapshot.lacks,
+            rooms: &snapshot.rooms,
         });
         if engine.is_none() && accepted.is_some() {
             // It runs, but was not taken over yet: what is stored is not to be overwritten.

@@ -83,7 +83,11 @@ impl Sampler {
                 answer => beat.meter.observe(answer, at),
             };
             let lacks = (*by_user != ByUser::Absent).then(|| pace.lacks(by_user));
-            let sampled = Sampled { observation, lacks };
+            let maximum = match answer {
+                Answer::Counters(counters) => Some(counters.maximum),
+                _ => None,
+            };
+            let sampled = Sampled { observation, maximum, lacks };
             self.operator.fleet(|fleet, now| fleet.sample(self.id, pace, &sampled, now, answered));
             beat.due += pace.every;
             if beat.due < answered {

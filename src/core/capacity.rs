@@ -34,6 +34,24 @@ pub struct Balance {
     pub every: Duration,
 }
 
+/// While a workload is replaced its pods stand so many times over: Kubernetes' default `maxSurge` of 25 %.
+const ROLLOUT: f64 = 1.25;
+/// At most this share of a database's `max_connections` may be promised: its guard pauses at 70 %.
+pub const OF_MAXIMUM: f64 = 0.65;
+
+impl Capacity {
+    /// The connections that the pools of so many legacy servers and of as many pods as are allowed hold when
+    /// they are full, if the plan says enough.
+    pub fn connections(&self, servers: f64) -> Option<f64> {
+        let legacy = servers * self.legacy?.connections_per_server?;
+        let workloads = self.kubernetes.as_ref()?.workloads.iter();
+        let pods: Option<f64> = workloads
+            .map(|workload| Some(f64::from(workload.max_replicas) * workload.connections_per_pod?))
+            .sum();
+        Some(legacy + ROLLOUT * pods?)
+    }
+}
+
 /// Who asks for how much.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Demand {

@@ -235,21 +235,17 @@ impl Engine {
 
     /// Takes in what an instance has counted; the load is known when every instance's is.
     fn meter(&mut self, instance: InstanceIndex, now: Time) {
-        let Some(Source::Route(route)) = self.plan.capacity.demand.map(|demand| demand.from) else { return };
-        let range = self.plan.instances_of(route);
         let seen = self.seen.instances.get(instance).and_then(|seen| seen.reading.as_ref());
         let (Some(meter), Some((_, reading))) = (self.loads.get_mut(instance), seen) else { return };
+        meter.read(reading, now);
+        self.seen.figures.split = sum(&self.loads);
+        let Some(Source::Route(route)) = self.plan.capacity.demand.map(|demand| demand.from) else { return };
+        let range = self.plan.instances_of(route);
         if !range.contains(&instance) {
             return;
         }
-        meter.read(reading, now);
-        let loads = self.loads.get(range).unwrap_or_default().iter().map(load::Meter::load);
-        let sum = |sum: Option<(Time, Load)>, load: Option<(Time, Load)>| {
-            let ((one, sum), (other, load)) = sum.zip(load)?;
-            Some((one.min(other), sum.plus(&load)))
-        };
         let before = self.seen.figures.load.map(|(at, _)| at);
-        let load = loads.reduce(sum).flatten();
+        let load = sum(self.loads.get(range).unwrap_or_default());
         let figures = &mut self.seen.figures;
         figures.load = load;
         if let (Some((at, load)), Some(before)) = (load, before)
@@ -366,6 +362,15 @@ impl Engine {
     pub fn seen(&self) -> &Seen {
         &self.seen
     }
+}
+
+/// What all of these see, if each sees something: as old as the oldest.
+fn sum(loads: &[load::Meter]) -> Option<(Time, Load)> {
+    let sum = |sum: Option<(Time, Load)>, load: Option<(Time, Load)>| {
+        let ((one, sum), (other, load)) = sum.zip(load)?;
+        Some((one.min(other), sum.plus(&load)))
+    };
+    loads.iter().map(load::Meter::load).reduce(sum).flatten()
 }
 
 fn fail(seen: &mut route::Seen, error: String, now: Time) {

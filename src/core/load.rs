@@ -12,6 +12,13 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// Fewer failed requests per second than this are no outage.
 const FEW: f64 = 2.0;
 
+/// A side fails by itself from this share of its requests on,
+const SOME: f64 = 0.01;
+/// ... so many times the share that the other fails,
+const MORE: f64 = 1.5;
+/// ... and so many standard deviations of a count more.
+const CHANCE: f64 = 3.0;
+
 /// Requests of one side, per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Flow {
@@ -19,6 +26,21 @@ pub struct Flow {
     pub requests: f64,
     /// Those that failed.
     pub failed: f64,
+}
+
+impl Flow {
+    /// The share that failed, 0 to 1; 0 where nothing to speak of did.
+    pub fn failing(&self) -> f64 {
+        if self.failed >= FEW { (self.failed / self.requests).min(1.0) } else { 0.0 }
+    }
+
+    /// Whether it fails by itself: over a hundredth of its requests, half as much again as the `other` side of
+    /// its own, and more than chance makes within a second. What both fail has a common cause.
+    pub fn fails_alone(&self, other: &Self) -> bool {
+        let alike = self.requests * if other.requests > 0.0 { other.failed / other.requests } else { 0.0 };
+        let share = self.failing();
+        share > SOME && self.failed >= MORE * alike && self.failed - alike > CHANCE * alike.sqrt()
+    }
 }
 
 /// What the sides are asked for.
@@ -157,6 +179,31 @@ mod tests {
             steady.push(now, *demand, Duration::from_secs(1));
         }
         (steady, now)
+    }
+
+    #[test]
+    fn a_side_fails_alone_by_more_than_the_other_and_than_chance() {
+        let flow = |requests, failed| Flow { requests, failed };
+        for (one, other, alone) in [
+            (flow(1000.0, 100.0), flow(1000.0, 10.0), true),
+            (flow(1000.0, 100.0), flow(1000.0, 100.0), false),
+            // Half as much again.
+            (flow(1000.0, 150.0), flow(1000.0, 100.0), true),
+            (flow(1000.0, 149.0), flow(1000.0, 100.0), false),
+            // By chance: of four expected ten and less.
+            (flow(100.0, 10.0), flow(100.0, 4.0), false),
+            (flow(100.0, 11.0), flow(100.0, 4.0), true),
+            // A hundredth, and two a second, are nothing to speak of.
+            (flow(1000.0, 10.0), flow(1000.0, 0.0), false),
+            (flow(1000.0, 11.0), flow(1000.0, 0.0), true),
+            (flow(50.0, 1.9), flow(50.0, 0.0), false),
+            (flow(50.0, 2.0), flow(50.0, 0.0), true),
+            // A side that nobody asks fails nothing.
+            (flow(50.0, 20.0), flow(0.0, 0.0), true),
+            (flow(0.0, 0.0), flow(50.0, 20.0), false),
+        ] {
+            assert_eq!(one.fails_alone(&other), alone, "{one:?} {other:?}");
+        }
     }
 
     #[test]

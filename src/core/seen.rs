@@ -42,6 +42,8 @@ pub struct Wishes {
 pub struct Figures {
     /// What the sides are asked for, summed over the load balancers at which demand is read.
     pub load: Option<(Time, Load)>,
+    /// What the sides are asked for and fail at all load balancers, whoever says what demand is.
+    pub split: Option<(Time, Load)>,
     /// Since when Kubernetes has failed over half of its requests, and legacy less than half.
     pub failing_since: Option<Time>,
     /// What is asked for steadily there.

@@ -49,6 +49,8 @@ pub struct State {
     pub surges: BTreeMap<String, Surge>,
     /// The retreat under way, or at its end while its guard is still tripped.
     pub retreat: Option<Retreat>,
+    /// What the retreat under way does to legacy.
+    pub strain: Option<Strain>,
     /// Where the plan walks back to by a person's wish (`rollback`).
     pub rolled_back_by_hand: Option<ByHand>,
     /// The last change of the weight, by us or found.
@@ -86,6 +88,7 @@ impl State {
         self.history.iter_mut().for_each(|step| step.at = step.at.min(now));
         self.retreats.iter_mut().for_each(|at| *at = (*at).min(now));
         self.put_backs.iter_mut().for_each(|put_back| put_back.at = put_back.at.min(now));
+        self.strain.iter_mut().for_each(|strain| strain.seen = strain.seen.map(|at| at.min(now)));
         for surge in self.surges.values_mut() {
             surge.since = surge.since.min(now);
             surge.trial.iter_mut().for_each(|trial| trial.at = trial.at.min(now));
@@ -172,6 +175,15 @@ pub struct Retreat {
     pub guard: Option<GuardKey>,
     /// Whether its target is reached.
     pub arrived: bool,
+}
+
+/// What a retreat does to legacy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Strain {
+    /// The share of its requests that legacy failed by itself before the last step, 0 to 1.
+    pub before: f64,
+    /// When it was first seen to fail more by that step.
+    pub seen: Option<Time>,
 }
 
 /// A walk back by a person's wish; nothing rises until `resume`.

@@ -174,14 +174,16 @@ impl Watch {
         Look {
             sides: self.sides.as_ref().and_then(|sides| sides.costs()),
             normal,
-            rate: self.mean(Signal::ConnectionRate, tripped, span),
-            failures: self.mean(Signal::FailedConnections, tripped, span),
+            rate: self.mean(Signal::ConnectionRate, tripped, span, newest),
+            failures: self.mean(Signal::FailedConnections, tripped, span, newest),
             saturated: self.saturated.is_some_and(|at| newest.since(at) < span),
         }
     }
 
-    fn mean(&mut self, signal: Signal, tripped: bool, span: Duration) -> Option<Mean> {
+    /// The mean of a signal up to its newest sample, if the database's newest gave one.
+    fn mean(&mut self, signal: Signal, tripped: bool, span: Duration, newest: Time) -> Option<Mean> {
         let series = self.signals[signal as usize].series.as_mut().filter(|_| tripped)?;
+        series.newest().filter(|point| point.at == newest)?;
         let (value, per_second, covered) = series.mean_of(span)?;
         let normal = normal(signal, &series.baseline).unwrap_or(0.0);
         let (now, normal) = match signal {

@@ -10,7 +10,7 @@ use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
 use crate::rules::predict::{Excess, Limit};
-use crate::rules::{commands, floors, peaks, whose};
+use crate::rules::{commands, floors, peaks, strain, whose};
 use crate::state::GuardKey;
 use crate::surge::Whose;
 use crate::time::Time;
@@ -236,6 +236,14 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             let why = guard.map_or("Kubernetes fails".to_owned(), |guard| {
                 format!("{} of database {} is tripped", guard.signal, guard.database)
             });
+            let strain = turn.state.strain.filter(|_| strain::stands(turn));
+            if let Some(seen) = strain.and_then(|strain| strain.seen) {
+                let message = format!(
+                    "{why}, and legacy fails more of its requests since the last step back, so that the retreat \
+                     stands: bring legacy servers up, or shed load"
+                );
+                return asks(message, Some(seen));
+            }
             let ready = capacity::spare(turn).legacy.ready.unwrap_or_default();
             asks(
                 format!(

@@ -14,7 +14,7 @@ use crate::stage::pool::Behaviour;
 use crate::stage::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, Settings, World};
 
 /// How long anything that is waited for may take.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(3);
 /// How often is looked.
 const POLL: Duration = Duration::from_millis(10);
 /// Connections a request costs in calm.

@@ -15,8 +15,9 @@ mod idle;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    println!("\nMeasuring takes about five minutes.");
+    println!("\nMeasuring takes about eight minutes.");
     let idle = idle::measure().await.context("measure an operator that has nothing to do")?;
+    let crowd = idle::measure_many().await.context("measure an operator with a thousand plans")?;
     let one = braking::one_plan().await.context("measure breaches of one plan")?;
     let many = braking::many_plans().await.context("measure plans that trip at once")?;
 
@@ -45,7 +46,24 @@ async fn main() -> Result<()> {
         idle.lease_writes,
         idle.other_writes.len()
     );
-    for write in &idle.other_writes {
+    println!(
+        "| resident memory, {} plans with capacity | < 150 MB | {:.1} MB |",
+        idle::PLANS,
+        crowd.resident
+    );
+    println!(
+        "| share of a core, {} plans with capacity at 1 Hz, {} s | < 5 % | {:.1} % |",
+        idle::PLANS,
+        crowd.window.as_secs(),
+        crowd.core_percent
+    );
+    println!(
+        "| writes to the API server by them, {} s | the lease's only | {} of the lease, {} others |",
+        crowd.window.as_secs(),
+        crowd.lease_writes,
+        crowd.other_writes.len()
+    );
+    for write in idle.other_writes.iter().chain(crowd.other_writes.iter().take(5)) {
         println!("\nwritten besides the lease: {write}");
     }
     Ok(())

@@ -7,14 +7,17 @@ use crate::core::side::BySide;
 
 /// Of the database at this place in the plan.
 pub fn connects(engine: &Engine, place: usize) -> ConnectsStatus {
-    let Some(database) = engine.plan.databases.get(place).filter(|database| database.by_side) else {
-        return ConnectsStatus::default();
-    };
+    let Some(database) = engine.plan.databases.get(place) else { return ConnectsStatus::default() };
+    let room = engine.rooms.get(&database.name).map(|why| cut(why));
+    if !database.by_side {
+        return ConnectsStatus { room, ..ConnectsStatus::default() };
+    }
     let report = engine.report.databases.get(place);
     let rates = report.and_then(|report| report.connects);
     ConnectsStatus {
         connections_per_second: rates.and_then(by_side),
         sides: engine.lacks.get(&database.name).map(|why| cut(why)),
+        room,
         predicted: report.and_then(|report| report.predicted.as_ref()).map(predicted),
     }
 }

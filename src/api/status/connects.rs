@@ -14,6 +14,11 @@ pub struct ConnectsStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub sides: Option<String>,
+    /// What its `max_connections` could not hold, and what to do; absent while it can, and where the plan
+    /// does not say how many connections each server and pod holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub room: Option<String>,
     /// What is predicted after the next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted: Option<PredictedStatus>,

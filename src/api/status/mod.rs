@@ -110,6 +110,9 @@ pub struct MigrationPlanStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub surges: Vec<SurgeStatus>,
+    /// What the retreat under way does to legacy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strain: Option<StrainStatus>,
     /// A walk back by a person's wish; nothing rises until `resume`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_by_hand: Option<ByHandStatus>,

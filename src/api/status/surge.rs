@@ -53,3 +53,15 @@ pub struct TrialStatus {
     /// The fall from which on it counts as one.
     pub enough: f64,
 }
+
+/// What a retreat does to legacy.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StrainStatus {
+    /// The share of its requests that legacy failed by itself before the last step, 0 to 1.
+    pub before: f64,
+    /// When it was first seen to fail more by that step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub seen: Option<String>,
+}

@@ -212,6 +212,7 @@ fn rendered(plan: &Plan, state: &State, capacity: CapacityReport) -> Value {
             seen: &[],
             pods: &[],
             lacks: &BTreeMap::new(),
+            rooms: &BTreeMap::new(),
         }),
         acceptance: &acceptance,
         generation: 1,

@@ -106,6 +106,7 @@ fn the_status_says_what_kubernetes_carries_and_which_pods_it_has() {
             seen: &[],
             pods: &[Some(Count { ready: 5, warm: 4 }), None],
             lacks: &BTreeMap::new(),
+            rooms: &BTreeMap::new(),
         }),
         acceptance: &Condition {
             kind: "Accepted",

@@ -19,7 +19,7 @@ use crate::core::reason::Reason;
 use crate::core::report::{Condition, Report};
 use crate::core::side::BySide;
 use crate::core::state::{
-    Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State, Volatile,
+    Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State, Strain, Volatile,
 };
 use crate::core::surge::{Surge, Trial, Whose};
 use crate::core::time::Time;
@@ -122,6 +122,7 @@ prop_compose! {
         progress in progress(),
         guards in btree_map(key(), tripped(), 0..5),
         surges in btree_map("[a-z]{1,9}", surge(), 0..3),
+        strain in of((prop::num::f64::POSITIVE | prop::num::f64::ZERO, of(time()))),
         retreat in of((weight(), time(), of(key()), any::<bool>())),
         by_hand in of((weight(), time(), text())),
         cooldown_until in of(time()),
@@ -137,6 +138,7 @@ prop_compose! {
         State {
             guards,
             surges,
+            strain: strain.map(|(before, seen)| Strain { before, seen }),
             retreat: retreat.map(|(target, since, guard, arrived)| Retreat { target, since, guard, arrived }),
             rolled_back_by_hand: by_hand.map(|(target, since, reason)| ByHand { target, since, reason }),
             cooldown_until,
@@ -177,6 +179,7 @@ fn status(plan: &Plan, state: &State, offset: i64) -> Value {
             seen: &[],
             pods: &[],
             lacks: &BTreeMap::new(),
+            rooms: &BTreeMap::new(),
         }),
         acceptance: &acceptance,
         generation: 3,

@@ -6,7 +6,7 @@ use crate::capacity::{Figure, MEASURED_STALE, Source};
 use crate::connects::Tally;
 use crate::plan::Database;
 use crate::reason::Reason;
-use crate::rules::{floors, retreat};
+use crate::rules::{floors, retreat, strain};
 use crate::spare::{self, BLIND_STEP, Side, Spare};
 use crate::time::Time;
 use crate::turn::{ROUTE_STALE, SAME, Turn};
@@ -213,5 +213,5 @@ pub fn fits_at_once(turn: &Turn) -> Weight {
 /// point: what is asked for changes with each second.
 pub fn is_full(turn: &Turn) -> bool {
     let said = matches!(turn.state.volatile.told, Some((_, Some(Reason::LegacyFull))));
-    fits(turn, Weight::ZERO) <= if said { ROOM } else { SAME }
+    strain::stands(turn) || fits(turn, Weight::ZERO) <= if said { ROOM } else { SAME }
 }

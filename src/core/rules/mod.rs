@@ -19,6 +19,7 @@ pub mod predict;
 pub mod raise;
 pub mod retreat;
 pub mod soak;
+pub mod strain;
 pub mod tell;
 pub mod walk_back;
 pub mod whose;

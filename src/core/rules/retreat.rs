@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::guard::Level;
 use crate::plan::{Plan, RollbackTo};
 use crate::reason::Reason;
-use crate::rules::{capacity, commands, outright, whose};
+use crate::rules::{capacity, commands, outright, strain, whose};
 use crate::state::{GuardKey, Retreat, State};
 use crate::turn::{SAME, Turn, above};
 use crate::weight::Weight;
@@ -24,6 +24,7 @@ pub fn brake(turn: &mut Turn) {
     if outright::leave(turn) {
         return;
     }
+    strain::look(turn);
     match turn.state.retreat.clone() {
         None => begin(turn),
         Some(retreat) => go_on(turn, retreat),
@@ -106,7 +107,7 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
             turn.record();
             return;
         } else {
-            turn.state.retreat = None;
+            (turn.state.retreat, turn.state.strain) = (None, None);
             turn.record();
             let weight = turn.intended();
             let over =
@@ -116,7 +117,7 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
         }
     }
     if !retreat.arrived {
-        if turn.is_due(turn.state.last_step, turn.plan.rollback.every) {
+        if turn.is_due(turn.state.last_step, strain::every(turn)) {
             step(turn, retreat.target);
         }
         return;
@@ -171,10 +172,12 @@ fn at_rollback(state: &State) -> Option<GuardKey> {
 /// At a retreat's target: the first guard whose breach was measured wholly there.
 fn breached_anew(turn: &mut Turn) -> Option<GuardKey> {
     let seen = turn.seen;
+    let gently = strain::every(turn);
     let over = seen.judgements.iter().filter(|(_, judged)| !judged.is_blind() && judged.rollback);
     over.map(|(key, _)| key)
         .find(|key| {
-            whose::permits(turn, key) && turn.is_due(turn.state.last_step, measured_in(turn.plan, key))
+            whose::permits(turn, key)
+                && turn.is_due(turn.state.last_step, measured_in(turn.plan, key).max(gently))
         })
         .cloned()
 }
@@ -192,10 +195,11 @@ fn measured_in(plan: &Plan, key: &GuardKey) -> Duration {
 /// One step of the retreat as far as it fits, with the cooldown that runs from it.
 fn step(turn: &mut Turn, target: Weight) {
     let every = turn.plan.rollback.every;
-    let fits = capacity::fits(turn, fallen(turn, every));
+    let fits = capacity::fits(turn, fallen(turn, every)).min(strain::most(turn));
     // A person may have lowered the weight below the target meanwhile.
     if fits > SAME || turn.intended() <= target {
         let from = turn.intended();
+        strain::stepped(turn);
         fall(turn, from.minus(fits).max(target), Reason::GuardRollback);
         whose::tried(turn, from, turn.intended());
     }

@@ -13,7 +13,7 @@ use crate::sides::Cost;
 use crate::state::GuardKey;
 use crate::surge::{Look, Mean, Surge, Trial, Whose};
 use crate::time::Time;
-use crate::turn::Turn;
+use crate::turn::{ROUTE_STALE, Turn};
 use crate::weight::Weight;
 use crate::wording;
 
@@ -166,6 +166,9 @@ fn answer(turn: &mut Turn, place: usize, key: &GuardKey, since: Time) -> Option<
     if let Some(whose) = by_sides(&look, before.map(|before| before.whose)) {
         return Some(whose);
     }
+    if !is_told(&look) && kubernetes_fails_more(turn) {
+        return Some(Whose::Kubernetes);
+    }
     match before {
         Some(Surge { whose: Whose::Judging, trial: Some(trial), .. }) => Some(by_trial(turn, &look, &trial)),
         Some(before) if before.whose != Whose::Judging => Some(before.whose),
@@ -204,6 +207,18 @@ fn by_sides(look: &Look, before: Option<Whose>) -> Option<Whose> {
     }
 }
 
+/// Whether the sides are told apart now.
+fn is_told(look: &Look) -> bool {
+    look.sides.is_some_and(|sides| sides.legacy.normal.and(sides.kubernetes.normal).is_some())
+}
+
+/// Whether Kubernetes fails its requests, and legacy fails fewer: whoever asks for more connections is refused
+/// more of them. What both sides share fails both alike.
+fn kubernetes_fails_more(turn: &Turn) -> bool {
+    let split = turn.seen.figures.split.filter(|(at, _)| turn.now.since(*at) <= ROUTE_STALE);
+    split.is_some_and(|(_, load)| load.kubernetes.fails_alone(&load.legacy))
+}
+
 /// Whether more than chance was counted of a side at all.
 fn is_some(cost: &Cost) -> bool {
     cost.counted > CHANCE * CHANCE
@@ -227,7 +242,7 @@ fn by_trial(turn: &mut Turn, look: &Look, trial: &Trial) -> Whose {
 
 /// Before anything was tried.
 fn at_first(turn: &Turn, look: &Look, signal: Signal, since: Time) -> Option<Whose> {
-    let told = look.sides.is_some_and(|sides| sides.legacy.normal.and(sides.kubernetes.normal).is_some());
+    let told = is_told(look);
     if !told && last_raise(turn).is_some_and(|at| at <= since && since.since(at) <= OURS) {
         return Some(Whose::Kubernetes);
     }

@@ -11,6 +11,7 @@ plan:
       pause: {above: 1500, for: 3s}
       rollback: {above: 1800, for: 8s, within: 10s}
       resume: {below: 1200, for: 60s}
+  rollback: {when: Always}
   demand: {route: edge}
   legacy: {capacity: {requestsPerSecondPerServer: 1000}}
 events:

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crossfade_core::plan::Plan;
+use crossfade_core::capacity::Source;
+use crossfade_core::plan::{Plan, When};
 use crossfade_core::weight::Weight;
 
 use super::known;
@@ -15,12 +16,25 @@ const CALLS: Duration = Duration::from_secs(10);
 /// its pools must fill gently.
 fn steps(plan: &Plan) -> u32 {
     let gently = plan.capacity.legacy.is_some_and(|legacy| legacy.connections_per_server.is_some());
-    let most = if gently || known::is_blind(plan) { SMALL } else { Weight::FULL };
+    let most = if gently || known::is_blind(plan) || asks_gently(plan) { SMALL } else { Weight::FULL };
     10_000_u32.div_ceil(u32::from(plan.rollback.max_step.min(most).hundredths().max(1)))
 }
 
 /// The step where nothing is known of capacity (DESIGN, R5), which random plans' pools allow too.
 const SMALL: Weight = Weight::from_hundredths(500);
+
+/// Whether a guard's retreat asks legacy gently: by effects, and nobody measures what legacy can carry.
+fn asks_gently(plan: &Plan) -> bool {
+    let measured =
+        plan.capacity.legacy.is_some_and(|legacy| !matches!(legacy.capacity, Source::Declared { .. }));
+    plan.rollback.when == When::Attributed && !measured
+}
+
+/// The time from one step to the next: such a legacy shows only after 30 s what it carries; so does a trial.
+fn every_step(plan: &Plan) -> Duration {
+    let shows = if asks_gently(plan) { Duration::from_secs(30) } else { Duration::ZERO };
+    plan.rollback.every.max(shows)
+}
 
 /// From the first value over the threshold to weight 0, however many stops there are on the way.
 pub fn retreat(plan: &Plan, measured: Duration, every: Duration) -> Duration {
@@ -38,9 +52,13 @@ pub fn retreat(plan: &Plan, measured: Duration, every: Duration) -> Duration {
         })
         .max()
         .unwrap_or_default();
-    let walk = (plan.rollback.every + Duration::from_secs(2)) * (steps + halts);
-    let wait = (plan.rollback.every.max(longest) + every * 3 + CALLS) * halts;
-    measured + every * 3 + CALLS + walk + wait
+    let pause = every_step(plan);
+    let walk = (pause + Duration::from_secs(2)) * (steps + halts);
+    let wait = (pause.max(longest) + every * 3 + CALLS) * halts;
+    // One step may be judged by its effect first.
+    let judged =
+        if plan.rollback.when == When::Attributed { Duration::from_secs(32) } else { Duration::ZERO };
+    measured + every * 3 + CALLS + walk + wait + judged
 }
 
 /// From wherever it stands to its end, nothing standing against it.

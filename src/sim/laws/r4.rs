@@ -77,6 +77,12 @@ pub fn may_hold_for_long(
     let clock = process.map(|process| process.clock(world.now)).unwrap_or_default();
     let blocked = mind.engine.report(clock).blocked_by;
     let only = known.sided.kubernetes.lasts(Time::default(), world.now);
+    // A retreat that makes legacy fail stands.
+    if plan.rollback.when == When::Attributed
+        && mind.engine.state().strain.is_some_and(|it| it.seen.is_some())
+    {
+        return true;
+    }
     let told = Sided::is_told(plan) && only.is_some_and(|lasts| lasts > bound + KNOWN);
     plan.rollback.when == When::Attributed && !told && blocked.iter().any(|blocker| holds(blocker.reason))
 }

@@ -84,6 +84,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         approved,
         guards,
         surges,
+        strain,
         retreat,
         rolled_back_by_hand,
         last_step,
@@ -109,6 +110,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         && *approved == after.approved
         && *guards == after.guards
         && *surges == after.surges
+        && *strain == after.strain
         && *retreat == after.retreat
         && *rolled_back_by_hand == after.rolled_back_by_hand
         && *last_step == after.last_step

@@ -165,6 +165,7 @@ async fn a_status_is_kept_to_the_last_field_and_gives_the_state_back() {
         seen: &seen,
         pods: &[],
         lacks: &BTreeMap::from([("accounts".to_owned(), "it does not count".to_owned())]),
+        rooms: &BTreeMap::new(),
     };
     let input = StatusInput {
         engine: Some(engine),

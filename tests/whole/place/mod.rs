@@ -28,7 +28,7 @@ use tokio::time::sleep;
 
 use crate::stage::cluster::audit::Write;
 use crate::stage::haproxy::{self, HaProxy, free_address};
-use crate::stage::mariadb::{self, MONITOR, MariaDb};
+use crate::stage::mariadb::{self, APP_KUBE, MONITOR, MariaDb, User};
 use crate::stage::operator::program;
 use crate::stage::world::{self, OPERATOR_NAMESPACE, plan_resource};
 
@@ -292,7 +292,12 @@ impl<'a> Place<'a> {
 
     /// Opens and closes `rate` connections a second until it is dropped.
     pub fn storm(&self, rate: f64) -> Storm {
-        Storm::start(&self.database, rate)
+        self.storm_of(APP_KUBE, rate)
+    }
+
+    /// The same as another user.
+    pub fn storm_of(&self, user: User, rate: f64) -> Storm {
+        Storm::start(&self.database, user, rate)
     }
 
     /// Opens connections and holds them.

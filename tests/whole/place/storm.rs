@@ -6,16 +6,16 @@ use mysql_async::{Conn, Opts, OptsBuilder};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::stage::mariadb::{APP_KUBE, MariaDb};
+use crate::stage::mariadb::{APP_KUBE, MariaDb, User};
 use crate::stage::world::login;
 
 /// A surge of connections; it ends with this.
 pub struct Storm(#[allow(dead_code)] AbortOnDropHandle<()>);
 
 impl Storm {
-    /// Opens and closes `rate` connections a second.
-    pub fn start(database: &MariaDb, rate: f64) -> Self {
-        Self(AbortOnDropHandle::new(tokio::spawn(connect_on_and_on(opts(database), rate))))
+    /// Opens and closes `rate` connections a second as `user`.
+    pub fn start(database: &MariaDb, user: User, rate: f64) -> Self {
+        Self(AbortOnDropHandle::new(tokio::spawn(connect_on_and_on(opts_of(database, user), rate))))
     }
 }
 
@@ -35,9 +35,13 @@ async fn connect_on_and_on(database: Opts, rate: f64) {
     }
 }
 
-/// One login and nothing else: else a connection asks for the socket and its limits first.
+/// One login of a pod's and nothing else: else a connection asks for the socket and its limits first.
 pub fn opts(database: &MariaDb) -> Opts {
-    OptsBuilder::from_opts(login(database, APP_KUBE))
+    opts_of(database, APP_KUBE)
+}
+
+fn opts_of(database: &MariaDb, user: User) -> Opts {
+    OptsBuilder::from_opts(login(database, user))
         .prefer_socket(false)
         .max_allowed_packet(Some(1 << 20))
         .wait_timeout(Some(600))

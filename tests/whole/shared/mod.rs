@@ -9,3 +9,4 @@ mod measured;
 mod midway;
 mod plans;
 mod secrets;
+mod sides;
