@@ -135,6 +135,8 @@ fn fall(turn: &mut Turn, stage: &Stage, to: Weight) {
     }
     turn.move_to(to, Reason::Balancing);
     turn.set_shift(to);
+    // The clock stands until the routes are read there.
+    turn.state.volatile.soak_counted_to = None;
     let own = stage.weight;
     turn.tell(Reason::Balancing, format!("fell from {now} % to {to} %, stage {} is at {own} %", stage.name));
 }
