@@ -1,5 +1,5 @@
 //! The rights that a plan needs in its namespace: to read the Secrets that it names, to look at the pods
-//! of its workloads and to scale these, and nothing else.
+//! of its workloads, to scale these and to raise the floors of what scales them, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,5 +94,17 @@ fn rules(parsed: &Parsed) -> Vec<Value> {
             "verbs": ["get", "patch"],
         })
     }));
+    let mut workloads = parsed.plan.capacity.kubernetes.iter().flat_map(|side| &side.workloads);
+    if workloads.any(|workload| workload.floor) {
+        // Which of them scales a workload, and what it is called, is found out by looking.
+        let verbs = ["get", "list", "patch"];
+        rules.push(json!({
+            "apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": verbs,
+        }));
+        // The name of one stands in the autoscaler that it owns.
+        rules.push(json!({
+            "apiGroups": ["keda.sh"], "resources": ["scaledobjects"], "verbs": ["get", "patch"],
+        }));
+    }
     rules
 }

@@ -1,17 +1,19 @@
 //! What the engine remembers, into the status. [`super::restore`] reads it again:
 //! `State -> status -> State` is the identity, to the millisecond.
 
+use std::collections::BTreeMap;
+
 use super::status::{
-    AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, HaltStatus, LONGEST_MESSAGE,
+    AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, FloorStatus, HaltStatus, LONGEST_MESSAGE,
     MigrationPlanStatus, MoveStatus, NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus,
     RetreatStatus, StageStatus, StrainStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
-use crate::core::guard::Level;
+use crate::core::guard::{Level, Tripped};
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
 use crate::core::side::BySide;
-use crate::core::state::{ByHand, Retreat, State, Strain};
+use crate::core::state::{ByHand, GuardKey, Retreat, State, Strain};
 use crate::core::surge::{Surge, Trial};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
@@ -67,6 +69,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         commands,
         history,
         peaks,
+        floors,
         volatile: _, // it ends with the process
     } = state;
     let time = |time: Time| wall::write(time, offset);
@@ -83,16 +86,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     status.proven = proven.iter().cloned().collect();
     status.spent = spent.iter().cloned().collect();
     status.approved.clone_from(approved);
-    status.trips = guards
-        .iter()
-        .map(|(key, tripped)| TripStatus {
-            database: key.database.clone(),
-            signal: key.signal.name().into(),
-            level: level(tripped.level).into(),
-            since: time(tripped.since),
-            baseline: tripped.baseline.map(|baseline| baseline.to_string()),
-        })
-        .collect();
+    status.trips = guards.iter().map(|guard| remember_trip(guard, time)).collect();
     status.surges = surges.iter().map(|(database, surge)| self::surge(database, surge, time)).collect();
     status.strain = strain.map(|Strain { before, seen }| StrainStatus { before, seen: seen.map(time) });
     status.retreat = retreat.as_ref().map(|retreat| self::retreat(retreat, time));
@@ -128,6 +122,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         to: step.to.percent(),
         reason: step.reason.name().into(),
     });
+    status.floors = remember_floors(floors);
     remember_peaks(status, peaks, time);
 }
 
@@ -145,6 +140,25 @@ fn retreat(retreat: &Retreat, time: impl Fn(Time) -> String) -> RetreatStatus {
         signal: guard.as_ref().map(|guard| guard.signal.name().into()),
         arrived: *arrived,
     }
+}
+
+fn remember_trip((key, tripped): (&GuardKey, &Tripped), time: impl Fn(Time) -> String) -> TripStatus {
+    TripStatus {
+        database: key.database.clone(),
+        signal: key.signal.name().into(),
+        level: level(tripped.level).into(),
+        since: time(tripped.since),
+        baseline: tripped.baseline.map(|baseline| baseline.to_string()),
+    }
+}
+
+fn remember_floors(floors: &BTreeMap<String, u32>) -> Vec<FloorStatus> {
+    let floor = |(workload, pods): (&String, &u32)| FloorStatus {
+        workload: workload.clone(),
+        pods: *pods,
+        ..FloorStatus::default()
+    };
+    floors.iter().map(floor).collect()
 }
 
 fn surge(database: &str, surge: &Surge, time: impl Fn(Time) -> String) -> SurgeStatus {

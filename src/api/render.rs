@@ -90,6 +90,7 @@ pub fn render(input: &StatusInput) -> Value {
         status.blocked_by = blocked_by(report, &time);
         status.legacy = capacity::legacy(engine);
         status.kubernetes = capacity::kubernetes(engine);
+        capacity::floors(&mut status.floors, &report.floors);
         status.demand = capacity::demand(engine, status.demand.take(), &time);
         status.routes = routes(engine, &time);
         status.databases = databases(engine, &time);

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::Problem;
 use super::status::{
-    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, HaltStatus, MoveStatus, NormalStatus,
-    PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, StrainStatus,
-    SurgeStatus, TrialStatus, TripStatus, WeightStatus,
+    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, FloorStatus, HaltStatus, MoveStatus,
+    NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus,
+    StrainStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
@@ -78,6 +78,12 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
         commands: reader.commands(),
         history: reader.history().into(),
         peaks: reader.peaks(),
+        floors: reader
+            .list::<FloorStatus>("floors")
+            .into_iter()
+            .map(|(_, floor)| (floor.workload, floor.pods))
+            .filter(|(_, pods)| *pods > 0)
+            .collect(),
         ..State::default()
     };
     reader.stage(&mut state, plan);

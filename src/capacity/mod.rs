@@ -3,6 +3,7 @@
 //! Nothing here decides: it looks and counts.
 
 pub mod feed;
+pub mod floor;
 pub mod pod;
 pub mod roster;
 pub mod selector;

@@ -60,6 +60,8 @@ pub struct Links {
     pub paces: Vec<Pace>,
     /// The counts of the pods, in the order of the plan's workloads.
     pub workloads: Vec<CountId>,
+    /// Wakes the keeper of its floors.
+    pub floors: Arc<Notify>,
     /// The databases by what they are in the world: host and port.
     pub endpoints: BTreeSet<String>,
 }
@@ -383,6 +385,7 @@ fn carry_out(
             Action::Record { revision } => {
                 entry.wanted = Some(revision);
                 entry.recorder.notify_one();
+                entry.links.floors.notify_one();
             }
             Action::Tell { reason, message } => {
                 teller.tell(Telling { plan: key.clone(), reason, message });

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::floors::Own;
 use super::hands;
 use super::recorder::{Desk, Verdict};
 use super::resolve::{Candidate, Rejection};
@@ -26,6 +27,8 @@ pub struct Running {
     pub lanes: Vec<hands::Running>,
     /// The figures that are polled for it.
     pub polled: Vec<hands::Polled>,
+    /// Keeps its floors until this is dropped.
+    pub floors: Option<DropGuard>,
 }
 
 /// What is known of one plan.
@@ -38,6 +41,8 @@ pub struct Known {
     pub generation: i64,
     /// The annotations.
     pub annotations: BTreeMap<String, String>,
+    /// Whether the finalizer for what was changed was seen on it.
+    pub finalized: bool,
     /// The newest spec.
     pub newest: Result<Candidate, Rejection>,
     /// The spec accepted last, by this process or according to the status.
@@ -83,6 +88,7 @@ impl Known {
             created: created.map_or(i64::MAX, |time| time.0.as_second()),
             generation: 0,
             annotations: BTreeMap::new(),
+            finalized: false,
             newest: Err(Rejection { reason: Reason::InvalidSpec, message: String::new() }),
             accepted,
             status,
@@ -119,6 +125,7 @@ impl Known {
     /// Takes the newest object; whether its spec is another one.
     pub fn look_at(&mut self, object: &DynamicObject) -> bool {
         self.annotations = object.metadata.annotations.clone().unwrap_or_default();
+        self.finalized = Own::of(object).is_finalized();
         let spec = object.data.get("spec").unwrap_or(&Value::Null);
         let generation = object.metadata.generation.unwrap_or_default();
         // A spec that was changed and changed back while nobody looked has a new generation, and

@@ -11,6 +11,7 @@ pub mod counter;
 mod counters;
 pub mod crew;
 pub mod fleet;
+pub mod floors;
 pub mod hands;
 pub mod key;
 pub mod known;

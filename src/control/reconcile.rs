@@ -2,6 +2,9 @@
 //! the newest object only, and at everything again after any doubt. Objects are raw, so that one
 //! that cannot be read hides no other.
 
+mod again;
+mod leaving;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +34,7 @@ use crate::api::{commands, restore};
 use crate::core::reason::Reason;
 use crate::core::seen::Wishes;
 use crate::core::share::{self, Claim};
+use leaving::Leaving;
 
 /// When a look-up that failed is made again.
 const RETRY: Duration = Duration::from_secs(10);
@@ -63,6 +67,7 @@ pub struct Reconciler {
     lookups: FuturesUnordered<Lookup>,
     tickets: u64,
     gate: Arc<Semaphore>,
+    leaving: Leaving,
 }
 
 /// The lanes and recorders that still run when the reconciler has ended.
@@ -107,6 +112,7 @@ impl Reconciler {
             lookups: FuturesUnordered::new(),
             tickets: 0,
             gate: Arc::new(Semaphore::new(LOOKUPS)),
+            leaving: Leaving::default(),
         }
     }
 
@@ -139,13 +145,17 @@ impl Reconciler {
     fn change(&mut self, change: Change) {
         match change {
             Change::Is(object) => self.is(&object),
-            Change::Gone(key) => self.gone(&key),
+            Change::Gone(key) => {
+                self.leaving.forget(&key);
+                self.gone(&key);
+            }
             Change::All(keys) => {
                 let gone: Vec<PlanKey> =
                     self.plans.keys().filter(|key| !keys.contains(key)).cloned().collect();
                 for key in &gone {
                     self.gone(key);
                 }
+                self.look_for_orphans(&keys);
             }
         }
     }
@@ -153,6 +163,10 @@ impl Reconciler {
     fn is(&mut self, object: &DynamicObject) {
         let Some(key) = watch::key(object) else { return };
         let uid = object.metadata.uid.clone().unwrap_or_default();
+        if object.metadata.deletion_timestamp.is_some() {
+            self.leave(&key, &uid, object);
+            return;
+        }
         if self.plans.get(&key).is_some_and(|known| known.uid != uid) {
             // Made anew under the same name: another plan.
             self.gone(&key);
@@ -193,8 +207,12 @@ impl Reconciler {
         tracing::info!(plan = %key, "the plan is gone; its weights stay");
         self.operator.teller.is(key.clone(), None);
         known.stop.cancel();
+        let floors = known.running.as_ref().is_some_and(|running| !running.wiring.floors.is_empty());
         self.end(key, known.running);
         self.follow_owners();
+        if floors {
+            self.give_back_orphans(key.namespace());
+        }
     }
 
     fn end(&mut self, key: &PlanKey, running: Option<Running>) {
@@ -305,7 +323,13 @@ impl Reconciler {
         let links_of_lanes = lanes.iter().map(super::hands::Running::handle).collect();
         // Before the engine takes the plan over, so that no answer to another question comes after.
         polled.retain(|polled| polled.is_among(&wiring.figures));
-        known.running = Some(Running { candidate: candidate.clone(), wiring: wiring.clone(), lanes, polled });
+        known.running = Some(Running {
+            candidate: candidate.clone(),
+            wiring: wiring.clone(),
+            lanes,
+            polled,
+            floors: None,
+        });
         let recorder = known.desk.wake.clone();
         self.supply()?;
         let databases = wiring
@@ -314,11 +338,13 @@ impl Reconciler {
             .filter_map(|(name, _, wire)| Some((name.clone(), self.hands.id(wire)?)))
             .collect();
         let workloads = wiring.workloads.iter().filter_map(|wire| self.hands.counters.id(wire)).collect();
+        let floors = Arc::default();
         let links = Links {
             lanes: links_of_lanes,
             databases,
             paces: wiring.paces(),
             workloads,
+            floors: Arc::clone(&floors),
             endpoints: wiring.endpoints(),
         };
         let plan = candidate.parsed.plan.clone();
@@ -330,24 +356,11 @@ impl Reconciler {
         let start = Start { plan, state, baselines, links, recorder };
         self.operator.fleet(|fleet, now| fleet.put(key, start, now));
         self.relink();
+        self.keep_floors(key, floors);
         // After it, as the first answer is to be heard.
         match self.plans.get_mut(key).and_then(|known| known.running.as_mut()) {
             Some(running) => self.hands.poll(key, &mut running.polled, &wiring.figures),
             None => Ok(()),
-        }
-    }
-
-    /// Samplers may have been replaced: tells every plan its own.
-    fn relink(&mut self) {
-        for (key, known) in &self.plans {
-            let Some(running) = &known.running else { continue };
-            let databases: Vec<(String, DatabaseId)> = running
-                .wiring
-                .databases
-                .iter()
-                .filter_map(|(name, _, wire)| Some((name.clone(), self.hands.id(wire)?)))
-                .collect();
-            self.operator.fleet(|fleet, _| fleet.relink(key, databases));
         }
     }
 
@@ -370,34 +383,5 @@ impl Reconciler {
         let wishes = Wishes { hold, commands: given };
         let rejected = known.rejection.clone().map(|Rejection { reason, message }| (reason, message));
         self.operator.fleet(|fleet, now| fleet.wish(key, wishes, rejected, now));
-    }
-
-    fn reread(&mut self, refused: &Refused) {
-        let concerned = |(key, known): (&PlanKey, &Known)| {
-            let concerned = match refused {
-                Refused::Route(plan) | Refused::Figure(plan) => plan == key,
-                Refused::Workloads(namespace) => known.running.as_ref().is_some_and(|running| {
-                    key.namespace() == namespace && !running.wiring.workloads.is_empty()
-                }),
-                Refused::Database(id) => known.running.as_ref().is_some_and(|running| {
-                    running.wiring.databases.iter().any(|(_, _, wire)| self.hands.id(wire) == Some(*id))
-                }),
-            };
-            concerned.then(|| key.clone())
-        };
-        let concerned: Vec<PlanKey> = self.plans.iter().filter_map(concerned).collect();
-        for key in &concerned {
-            self.consider(key);
-        }
-    }
-
-    fn retry(&mut self) {
-        let now = Instant::now();
-        let due =
-            |(key, known): (&PlanKey, &Known)| known.retry.is_some_and(|at| at <= now).then(|| key.clone());
-        let due: Vec<PlanKey> = self.plans.iter().filter_map(due).collect();
-        for key in &due {
-            self.consider(key);
-        }
     }
 }

@@ -94,7 +94,7 @@ pub async fn resolve(
     let rejection = match newest {
         Ok(candidate) => match candidate.wire(&client, &namespace).await {
             Ok(wiring) => {
-                let lack = workloads::check(&client, &wiring.workloads).await.err();
+                let lack = workloads::check(&client, &wiring.workloads, &wiring.floors).await.err();
                 let retry = lack.is_some();
                 let rejection =
                     lack.map(|lack| Rejection { reason: lack.reason(), message: lack.to_string() });

@@ -168,6 +168,7 @@ const fn is_warning(reason: Reason) -> bool {
             | Reason::PutBack
             | Reason::Reloaded
             | Reason::RouteFailing
+            | Reason::FloorLost
     )
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::floors::FloorWire;
 use super::pace::Pace;
 use super::secrets::{Lack, Secrets};
 use super::workloads::WorkloadWire;
@@ -86,6 +87,8 @@ pub struct Wiring {
     pub databases: Vec<(String, Pace, DatabaseWire)>,
     /// The workloads, in the order of the plan's.
     pub workloads: Vec<WorkloadWire>,
+    /// Those of them whose floors may be raised.
+    pub floors: Vec<FloorWire>,
     /// The figures that are measured.
     pub figures: Vec<FigureWire>,
 }
@@ -130,7 +133,8 @@ impl Wiring {
             figures.push(wire);
         }
         let workloads = WorkloadWire::all(namespace, parsed);
-        Ok(Self { instances, databases, workloads, figures })
+        let floors = FloorWire::all(parsed);
+        Ok(Self { instances, databases, workloads, floors, figures })
     }
 
     /// How each database is sampled.

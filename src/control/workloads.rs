@@ -10,6 +10,7 @@ use kube::api::{Api, DynamicObject, PostParams};
 use tokio::time::timeout;
 
 use super::client::{self, Failure, TIMEOUT};
+use super::floors::FloorWire;
 use crate::api::parse::Parsed;
 use crate::capacity::{Selector, Target, selector};
 use crate::core::reason::Reason;
@@ -95,22 +96,35 @@ impl Lack {
 
 /// Whether the pods of all of these can be counted. Fails with the first reason why not, and does not
 /// take long: a plan that was accepted is guarded only after it.
-pub async fn check(client: &Client, wires: &[WorkloadWire]) -> Result<(), Lack> {
+pub async fn check(client: &Client, wires: &[WorkloadWire], floors: &[FloorWire]) -> Result<(), Lack> {
     let Some(first) = wires.first() else { return Ok(()) };
     let namespace = first.namespace.clone();
-    if let Ok(checked) = timeout(TIMEOUT, check_all(client, wires, &namespace)).await {
+    if let Ok(checked) = timeout(TIMEOUT, check_all(client, wires, floors, &namespace)).await {
         return checked;
     }
     let failure = Failure::NoAnswer(format!("none within {TIMEOUT:?}"));
     Err(Lack::Unread { namespace, what: "the workloads".into(), failure })
 }
 
-async fn check_all(client: &Client, wires: &[WorkloadWire], namespace: &str) -> Result<(), Lack> {
+async fn check_all(
+    client: &Client,
+    wires: &[WorkloadWire],
+    floors: &[FloorWire],
+    namespace: &str,
+) -> Result<(), Lack> {
     for verb in ["list", "watch"] {
-        may(client, namespace, verb).await?;
+        let asked = ResourceAttributes {
+            verb: Some(verb.into()),
+            resource: Some("pods".into()),
+            ..ResourceAttributes::default()
+        };
+        may(client, namespace, asked, format!("{verb} pods")).await?;
     }
     for wire in wires {
         selector(client, wire).await?;
+    }
+    for (asked, what) in floor_rights(floors) {
+        may(client, namespace, asked, what).await?;
     }
     Ok(())
 }
@@ -134,14 +148,34 @@ pub async fn selector(client: &Client, wire: &WorkloadWire) -> Result<Selector, 
     }
 }
 
-/// Whether the operator may do something to the pods of a namespace.
-async fn may(client: &Client, namespace: &str, verb: &'static str) -> Result<(), Lack> {
-    let attributes = ResourceAttributes {
-        namespace: Some(namespace.into()),
+/// What is asked for when the floors of workloads are raised: that of a `ScaledObject` only once there is one.
+fn floor_rights(wires: &[FloorWire]) -> Vec<(ResourceAttributes, String)> {
+    let attributes = |group: &str, resource: &str, verb: &str| ResourceAttributes {
+        group: Some(group.into()),
+        resource: Some(resource.into()),
         verb: Some(verb.into()),
-        resource: Some("pods".into()),
         ..ResourceAttributes::default()
     };
+    let autoscalers = ["list", "get", "patch"].map(|verb| {
+        let what = format!("{verb} horizontalpodautoscalers");
+        (attributes("autoscaling", "horizontalpodautoscalers", verb), what)
+    });
+    let scales = wires.iter().map(|FloorWire { target, .. }| {
+        let resource = target.resource();
+        let asked = ResourceAttributes {
+            subresource: Some("scale".into()),
+            name: Some(target.name.clone()),
+            ..attributes(&resource.group, &resource.plural, "patch")
+        };
+        (asked, format!("patch the scale subresource of {target}"))
+    });
+    let autoscalers = autoscalers.into_iter().filter(|_| !wires.is_empty());
+    autoscalers.chain(scales).collect()
+}
+
+/// Whether the operator may do something in a namespace.
+async fn may(client: &Client, namespace: &str, asked: ResourceAttributes, what: String) -> Result<(), Lack> {
+    let attributes = ResourceAttributes { namespace: Some(namespace.into()), ..asked };
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
             resource_attributes: Some(attributes),
@@ -153,7 +187,7 @@ async fn may(client: &Client, namespace: &str, verb: &'static str) -> Result<(),
     let namespace = namespace.to_owned();
     match client::ask(reviews.create(&PostParams::default(), &review)).await {
         Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => Ok(()),
-        Ok(_) => Err(Lack::Forbidden { namespace, what: format!("{verb} pods") }),
+        Ok(_) => Err(Lack::Forbidden { namespace, what }),
         Err(failure) => Err(Lack::Unread { namespace, what: "what the operator may do".into(), failure }),
     }
 }

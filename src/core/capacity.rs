@@ -115,6 +115,8 @@ pub struct Workload {
     pub warm_up: Duration,
     /// The most pods that are asked for.
     pub max_replicas: u32,
+    /// Whether its floor is raised before traffic comes, and kept while it does (R9).
+    pub floor: bool,
 }
 
 /// What each side must be able to take over from the other, as shares of the other's traffic at the peak.

@@ -6,8 +6,8 @@
 use crate::action::Action;
 use crate::plan::Plan;
 use crate::rules::{
-    adopt, balance, commands, converge, drift, expiry, join, last_holder, levels, peak, predict, raise,
-    retreat, soak, tell, walk_back, whose,
+    adopt, balance, commands, converge, drift, expiry, floors, join, last_holder, levels, peak, predict,
+    raise, retreat, soak, tell, walk_back, whose,
 };
 use crate::seen::{Authority, Seen};
 use crate::state::State;
@@ -71,6 +71,7 @@ fn ask_every_rule(turn: &mut Turn) {
         balance::settle(turn);
         advance(turn);
         balance::step(turn);
+        floors::keep(turn);
         expiry::warn(turn);
     }
     converge::write(turn);

@@ -8,6 +8,7 @@ mod tallies;
 use crate::action::Action;
 use crate::capacity::{Figure, Source};
 use crate::decide::decide_in_place;
+use crate::floor::Found;
 use crate::guard::{Level, Tripped};
 use crate::load::{self, Load};
 use crate::meter::Observation;
@@ -261,6 +262,11 @@ impl Engine {
     /// What the shell measured, and when.
     pub fn measured(&mut self, figure: Figure, value: f64, at: Time) {
         self.seen.figures.measured.insert(figure, (at, value));
+    }
+
+    /// What the shell found of a workload's floor, and when; `place` is the workload's among the plan's.
+    pub fn floor(&mut self, place: usize, found: Found, at: Time) {
+        self.seen.figures.floors.insert(place, (at, found));
     }
 
     /// The state of `revision` is stored.

@@ -13,6 +13,7 @@ pub mod decide;
 pub mod defaults;
 pub mod engine;
 pub mod fence;
+pub mod floor;
 pub mod guard;
 mod held;
 mod lean;

@@ -113,6 +113,12 @@ reasons! {
     LegacyFull,
     /// Kubernetes fails over half of its requests, or none of its servers is up.
     KubernetesFailing,
+    /// The floor of what runs the pods was raised, or lowered to what is still needed.
+    FloorSet,
+    /// The floor of what runs the pods was given back.
+    FloorGivenBack,
+    /// Somebody else changed a floor that was raised, or it cannot be raised or given back.
+    FloorLost,
     /// Both sides keep the capacity that was asked for.
     CapacityReserved,
     /// What was written down of a side's capacity soon counts no more.

@@ -1,5 +1,6 @@
 //! What a plan's status says in words, derived from state and observations.
 
+use crate::floor::Floor;
 use crate::guard::{Judgement, Level};
 use crate::peaks::Peak;
 use crate::plan::Plan;
@@ -124,6 +125,8 @@ pub struct Report {
     pub token_needed: bool,
     /// What is known of capacity and demand.
     pub capacity: CapacityReport,
+    /// The floors that are promised, or that stand raised.
+    pub floors: Vec<Floor>,
     /// What is known of the connects to each database, in the plan's order.
     pub databases: Vec<DatabaseReport>,
 }

@@ -6,7 +6,7 @@ use crate::report::{Blocker, CapacityReport, Condition, DatabaseReport, GuardRep
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::{self, Obstacle};
 use crate::rules::predict::{self, Excess};
-use crate::rules::{commands, expiry, peaks, raise, soak, walk_back, whose};
+use crate::rules::{commands, expiry, floors, peaks, raise, soak, walk_back, whose};
 use crate::surge::Whose;
 use crate::time::Time;
 use crate::turn::Turn;
@@ -274,6 +274,7 @@ pub fn report(turn: &Turn) -> Report {
         approval_token: commands::expected(turn),
         token_needed: commands::token_needed(turn),
         capacity: figures(turn),
+        floors: floors::report(turn),
         databases: databases(turn),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::capacity::Figure;
 use crate::connects::Tally;
+use crate::floor::Found;
 use crate::guard::Judgement;
 use crate::load::{Load, Steady};
 use crate::reason::Reason;
@@ -49,6 +50,8 @@ pub struct Figures {
     pub steady: Steady,
     /// What the shell measures.
     pub measured: BTreeMap<Figure, (Time, f64)>,
+    /// The floors of workloads, by their places in [`crate::capacity::Kubernetes::workloads`].
+    pub floors: BTreeMap<usize, (Time, Found)>,
 }
 
 impl Figures {

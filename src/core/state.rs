@@ -73,6 +73,8 @@ pub struct State {
     pub history: VecDeque<Move>,
     /// The highest demand of the last days.
     pub peaks: Peaks,
+    /// The pods that each workload, by its name, is promised at least (R9).
+    pub floors: BTreeMap<String, u32>,
     /// What no restart remembers.
     pub volatile: Volatile,
 }
@@ -127,6 +129,10 @@ pub struct Volatile {
     pub full: Option<Time>,
     /// When legacy was last seen to fail by the retreat under way.
     pub strained: Option<Time>,
+    /// Since when the floors have been higher than needed, and might have been lowered.
+    pub floors_too_high_since: Option<Time>,
+    /// The workloads whose floors were found since this process took the plan over.
+    pub floors_found: BTreeSet<String>,
     /// What the last raise was predicted by, until it is compared with what came.
     pub foreseen: Option<Foreseen>,
 }

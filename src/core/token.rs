@@ -131,6 +131,7 @@ impl Fnv {
                 self.value(workload.connections_per_pod.unwrap_or_default());
                 self.number(millis(workload.warm_up));
                 self.number(u64::from(workload.max_replicas));
+                self.number(u64::from(workload.floor));
             }
         }
         self.value(takeover.legacy);

@@ -10,7 +10,7 @@ use crate::rules::capacity::{self, Shortage};
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
 use crate::rules::predict::{Excess, Limit};
-use crate::rules::{commands, peaks, strain, whose};
+use crate::rules::{commands, floors, peaks, strain, whose};
 use crate::state::GuardKey;
 use crate::surge::Whose;
 use crate::time::Time;
@@ -75,7 +75,8 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
             Who::Person,
         ),
         Cause::Short(shortage) => {
-            says(format!("the next step waits: {}", short_words(shortage)), None, None, Who::Person)
+            let (message, who) = short_words(turn, shortage);
+            says(format!("the next step waits: {message}"), None, None, who)
         }
         Cause::Excess(excess) => {
             says(format!("the next step waits: {}", excess_words(excess)), None, None, Who::Person)
@@ -106,9 +107,9 @@ fn excess_words(excess: &Excess) -> String {
     )
 }
 
-/// What is short, and what helps.
-fn short_words(shortage: &Shortage) -> String {
-    match shortage {
+/// What is short, what helps, and who must do it.
+fn short_words(turn: &Turn, shortage: &Shortage) -> (String, Who) {
+    let message = match shortage {
         Shortage::DemandUnknown => {
             "it is not known how much is asked for: see that spec.demand can be read".to_owned()
         }
@@ -124,11 +125,45 @@ fn short_words(shortage: &Shortage) -> String {
             "legacy can carry {ready:.0} requests/s, and must be able to carry {needs:.0} to take over what \
              spec.takeover.legacy promises at the peak: bring servers up, or promise less"
         ),
-        Shortage::Kubernetes { needs, ready } => format!(
-            "Kubernetes can carry {ready:.0} requests/s by warm pods, and must be able to carry {needs:.0} with \
-             its headroom, a surge and spec.takeover.kubernetes: add pods, or wait until they are warm"
-        ),
+        Shortage::Kubernetes { needs, ready } => {
+            let says = format!(
+                "Kubernetes can carry {ready:.0} requests/s by warm pods, and must be able to carry {needs:.0} with \
+                 its headroom, a surge and spec.takeover.kubernetes: "
+            );
+            let (what, who) = floor_words(turn);
+            return (says + &what, who);
+        }
+        Shortage::Floor(place) => {
+            let workload = turn.plan.capacity.kubernetes.as_ref().and_then(|side| side.workloads.get(*place));
+            let name = workload.map_or("", |workload| workload.name.as_str());
+            return match floors::found(turn, *place).and_then(|found| found.lack.as_ref()) {
+                Some(lack) => (lack.clone(), Who::Person),
+                None => (format!("the floor of workload {name} is being raised"), Who::Nobody),
+            };
+        }
+    };
+    (message, Who::Person)
+}
+
+/// Why pods are missing, and who can help.
+fn floor_words(turn: &Turn) -> (String, Who) {
+    let floors = floors::report(turn);
+    let lacks = floors.iter().filter_map(|floor| floor.found.as_ref()?.lack.as_deref());
+    let lacks: Vec<&str> = lacks.collect();
+    if !lacks.is_empty() {
+        return (lacks.join("; "), Who::Person);
     }
+    let raised = floors.iter().filter(|floor| floor.pods > 0);
+    let raised: Vec<String> =
+        raised.map(|floor| format!("{} at {} pods", floor.workload, floor.pods)).collect();
+    if raised.is_empty() {
+        return ("add pods, or wait until they are warm".into(), Who::Person);
+    }
+    let message = format!(
+        "the floor of {} stands or is being raised, and its pods are awaited until they are ready and warm",
+        raised.join(", ")
+    );
+    (message, Who::Nobody)
 }
 
 type Says<'a> = &'a dyn Fn(String, Option<Time>, Option<Time>, Who) -> Blocker;
@@ -185,7 +220,7 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             let key = turn.seen.instances.get(*instance).map_or("", |seen| seen.key.as_str());
             waits(&format!("route {key} does not stand at the plan's weight yet"), None)
         }
-        Obstacle::Short(shortage) => asks(short_words(shortage), None),
+        Obstacle::Short(shortage) => asks(short_words(turn, shortage).0, None),
         Obstacle::Failing(Failing::NoServer) => {
             asks("no Kubernetes server is up in any load balancer: bring them up".into(), None)
         }

@@ -142,6 +142,10 @@ pub struct Service {
 
     /// The pods.
     pub kubernetes: Servers,
+
+    /// What scales the pods by their CPU. Default: nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autoscaler: Option<Autoscaler>,
 }
 
 /// Who uses a service.
@@ -195,6 +199,30 @@ pub struct Servers {
 
     /// How long a request waits for its turn before its user gives up. Default: `2s`.
     pub patience: Span,
+}
+
+/// What scales pods, as Kubernetes' own autoscaler does: it looks every 15 s, scales up at once, and down to the
+/// most that it found right within 5 minutes. Pods that wait for a database are idle to it.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Autoscaler {
+    /// The fewest pods, until somebody raises that. Default: 1.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub least: u32,
+
+    /// The most. Default: 100.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub most: u32,
+
+    /// The share of what pods can do that they should be doing, 0.01 to 1. Default: 0.6.
+    #[schemars(range(min = 0.01, max = 1))]
+    pub target: f64,
+}
+
+impl Default for Autoscaler {
+    fn default() -> Self {
+        Self { least: 1, most: 100, target: 0.6 }
+    }
 }
 
 /// What Crossfade must learn before every expectation of the scenario can hold.
@@ -261,6 +289,7 @@ impl Default for Service {
             demand: Demand::default(),
             legacy: Servers::default(),
             kubernetes: Servers::default(),
+            autoscaler: None,
         }
     }
 }

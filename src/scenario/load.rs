@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use super::expected::{self, Expected};
-use super::file::{self, File, Need, Servers};
+use super::file::{self, Autoscaler, File, Need, Servers};
 use super::happening;
 use super::names::{self, Names, Problems};
 use super::plan;
 use crate::api::{Problem, duration};
 use crate::core::plan::Plan;
 use crate::core::weight::Weight;
+use crate::sim::autoscaler::AutoscalerSetup;
 use crate::sim::scenario::{DatabaseSetup, DemandSetup, Event, Scenario, ServiceSetup, SideSetup};
 use crate::sim::traffic::MOST_DATABASES;
 
@@ -255,6 +256,11 @@ fn service(
         },
         legacy: side(&service.legacy),
         kubernetes: side(&service.kubernetes),
+        autoscaler: service.autoscaler.map(|Autoscaler { least, most, target }| AutoscalerSetup {
+            least,
+            most,
+            target,
+        }),
     }
 }
 

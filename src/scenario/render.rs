@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::file::{Database, Demand, File, Head, Servers, Service};
+use super::file::{Autoscaler, Database, Demand, File, Head, Servers, Service};
 use super::names::Names;
 use super::words::{Begin, Span};
 use super::{load, read, retell, spec};
 use crate::api::number;
+use crate::sim::autoscaler::AutoscalerSetup;
 use crate::sim::scenario::{DatabaseSetup, Scenario, ServiceSetup, SideSetup};
 
 /// The file of `scenario`, which reads back equal. What no file can say (a guard that no plan can have) is
@@ -103,6 +104,11 @@ fn service(setup: &ServiceSetup, names: &Names, lost: &mut Vec<String>) -> Servi
         },
         legacy: side(&setup.legacy),
         kubernetes: side(&setup.kubernetes),
+        autoscaler: setup.autoscaler.map(|AutoscalerSetup { least, most, target }| Autoscaler {
+            least,
+            most,
+            target,
+        }),
     }
 }
 

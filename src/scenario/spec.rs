@@ -104,6 +104,7 @@ fn workload(workload: &Workload) -> Value {
         "requestsPerSecondPerPod": workload.requests_per_second_per_pod,
         "warmUp": duration::format(workload.warm_up),
         "maxReplicas": workload.max_replicas,
+        "floor": if workload.floor { "Raise" } else { "Leave" },
     });
     if let Some(connections) = workload.connections_per_pod {
         written["connectionsPerPod"] = connections.into();

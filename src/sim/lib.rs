@@ -6,6 +6,7 @@
 //! Nothing here reads a clock, a file or the environment.
 
 pub mod api;
+pub mod autoscaler;
 pub mod balancer;
 mod beat;
 pub mod broken;
@@ -14,6 +15,7 @@ pub mod coverage;
 pub mod database;
 pub mod demand;
 pub mod evidence;
+mod floors;
 mod happen;
 pub mod lane;
 pub mod laws;

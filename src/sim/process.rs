@@ -61,6 +61,8 @@ pub struct Process {
     lease: Lease,
     lease_call: Option<Call<Answer>>,
     beats: Vec<Beat>,
+    /// When floors are looked at next.
+    pub(crate) floors_due: Time,
     /// Its plans, in the order of the world's services.
     pub minds: Vec<Mind>,
     endpoints: Vec<BTreeSet<String>>,
@@ -85,6 +87,7 @@ impl Process {
             lease: Lease::new("", Times::STANDARD),
             lease_call: None,
             beats: Vec::new(),
+            floors_due: Time::default(),
             minds: Vec::new(),
             endpoints: Vec::new(),
             names: Vec::new(),
@@ -159,6 +162,7 @@ impl Process {
         }
         self.watch(outside);
         self.sample(outside);
+        self.keep_floors(outside);
         // What is decided is carried out at once, and its outcome decided on.
         for _ in 0..MOST_ROUNDS {
             if !self.round(outside, witness) {

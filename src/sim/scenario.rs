@@ -6,6 +6,8 @@ use crossfade_core::plan::Plan;
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
+use crate::autoscaler::AutoscalerSetup;
+
 /// Midnight of a Monday (2025-01-06, UTC): where a run begins unless told otherwise.
 pub const MONDAY: Time = Time::from_millis(1_736_121_600_000);
 
@@ -67,6 +69,8 @@ pub struct ServiceSetup {
     pub legacy: SideSetup,
     /// The Kubernetes pods.
     pub kubernetes: SideSetup,
+    /// What scales the pods; `None` if nothing does.
+    pub autoscaler: Option<AutoscalerSetup>,
 }
 
 /// Who uses a service.

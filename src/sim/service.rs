@@ -3,6 +3,7 @@
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
+use crate::autoscaler::Autoscaler;
 use crate::balancer::Balancer;
 use crate::demand::Demand;
 use crate::lane::Order;
@@ -20,6 +21,11 @@ pub struct Service {
     pub demand: Demand,
     /// Legacy, then Kubernetes.
     pub sides: [Side; 2],
+    /// What scales the pods.
+    pub autoscaler: Option<Autoscaler>,
+    /// Requests per second that Kubernetes worked on in the present step: those that waited in vain for a
+    /// connection cost no CPU.
+    pub(crate) working: f64,
     /// The load balancers, in the plan's order of instances.
     pub balancers: Vec<Balancer>,
     /// Writes that land late: when, where, what.
@@ -99,6 +105,8 @@ impl Service {
             databases: setup.databases.clone(),
             demand: Demand::new(setup.demand),
             sides: [Side::new(setup.legacy), Side::new(setup.kubernetes)],
+            autoscaler: setup.autoscaler.map(Autoscaler::new),
+            working: 0.0,
             balancers: setup.plan.instances().map(|_| Balancer::new(setup.weight, up)).collect(),
             late: Vec::new(),
             landed: Vec::new(),

@@ -60,6 +60,11 @@ impl Side {
         self.ready
     }
 
+    /// Servers that are up, or will be when they are warm.
+    pub fn asked(&self) -> u32 {
+        self.ready + u32::try_from(self.warming.len()).unwrap_or(u32::MAX)
+    }
+
     /// What it can serve now, per second.
     pub fn capacity(&self) -> f64 {
         f64::from(self.ready) * self.per_server

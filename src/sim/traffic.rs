@@ -11,7 +11,7 @@
 //!   give up. A real one may serve less under overload than it could (time spent on requests that nobody
 //!   waits for any more): the model is kind there. [`crate::scenario::SideSetup::cold`] makes it less so.
 //! - A slow connect does not slow its request; connections do not outlive [`crate::scenario::DatabaseSetup::held`].
-//! - Autoscalers do not exist: servers come and go by events alone.
+//! - Servers come and go by events, and by an autoscaler if there is one ([`crate::autoscaler`]).
 
 use std::time::Duration;
 
@@ -107,6 +107,7 @@ impl Service {
             waited += self.given_up[side];
             unconnected += connects.min(self.served[side]);
             served += self.served[side];
+            self.working = (self.served[side] - connects.min(self.served[side])) / seconds;
             self.count(side, self.given_up[side] + connects.min(self.served[side]), seconds);
         }
         self.flow.errors = (waited + unconnected) / seconds;

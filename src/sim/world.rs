@@ -142,6 +142,7 @@ impl World {
             service.land(self.now);
         }
         traffic::flow(&mut self.services, &mut self.databases, self.now, self.step, &mut self.random);
+        self.services.iter_mut().for_each(|service| service.autoscale(self.now));
         for process in &mut self.processes {
             let mut outside = Outside {
                 now: self.now,

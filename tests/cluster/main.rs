@@ -7,5 +7,6 @@
 mod stage;
 
 mod api;
+mod floors;
 mod lease;
 mod pods;

@@ -4,4 +4,4 @@
 mod accepted;
 mod counted;
 mod cut;
-mod place;
+pub mod place;

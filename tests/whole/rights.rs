@@ -35,9 +35,11 @@ async fn as_operator(ground: &Ground) -> Result<Client> {
 }
 
 /// `verb group/resource namespace/name`, with `*` for all; what it may do.
-const MAY: [&str; 8] = [
+const MAY: [&str; 9] = [
     "list crossfade.dev/migrationplans */*",
     "watch crossfade.dev/migrationplans */*",
+    // For its finalizer, which the deletion of a namespace waits for.
+    "patch crossfade.dev/migrationplans mail/mail",
     "patch crossfade.dev/migrationplans/status mail/mail",
     "create events.k8s.io/events mail/*",
     "get coordination.k8s.io/leases crossfade-system/crossfade",
@@ -48,7 +50,7 @@ const MAY: [&str; 8] = [
 ];
 
 /// ... and what not.
-const MAY_NOT: [&str; 22] = [
+const MAY_NOT: [&str; 21] = [
     "list /secrets */*",
     "list /secrets mail/*",
     "watch /secrets mail/*",
@@ -63,7 +65,6 @@ const MAY_NOT: [&str; 22] = [
     "patch apps/deployments/scale mail/mail",
     "create crossfade.dev/migrationplans mail/*",
     "update crossfade.dev/migrationplans mail/mail",
-    "patch crossfade.dev/migrationplans mail/mail",
     "delete crossfade.dev/migrationplans mail/mail",
     "get coordination.k8s.io/leases kube-system/crossfade",
     "update coordination.k8s.io/leases crossfade-system/another",

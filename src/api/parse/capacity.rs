@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::Reader;
 use crate::api::Problem;
-use crate::api::spec::{DemandSpec, KubernetesSpec, LegacySpec, MigrationPlanSpec, PrometheusSpec};
+use crate::api::spec::{
+    DemandSpec, FloorSpec, KubernetesSpec, LegacySpec, MigrationPlanSpec, PrometheusSpec,
+};
 use crate::core::capacity::{Balance, Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
 use crate::core::time::Time;
 
@@ -72,6 +74,7 @@ impl Reader {
             connections_per_pod: workload.connections_per_pod,
             warm_up: self.duration(&format!("spec.kubernetes.workloads[{n}].warmUp"), &workload.warm_up),
             max_replicas: workload.max_replicas,
+            floor: workload.floor == FloorSpec::Raise,
         });
         Kubernetes { workloads: workloads.collect(), headroom: kubernetes.headroom / 100.0 }
     }

@@ -2,7 +2,9 @@
 //! so that a figure which is unknown for a moment is no transition.
 
 use super::{Engine, finite, rounded};
-use crate::api::status::{DemandStatus, KubernetesStatus, SideStatus, WorkloadStatus};
+use crate::api::remember::cut;
+use crate::api::status::{DemandStatus, FloorStatus, KubernetesStatus, SideStatus, WorkloadStatus};
+use crate::core::floor::Floor;
 use crate::core::spare::Side;
 use crate::core::time::Time;
 
@@ -50,6 +52,25 @@ pub fn demand(
         peak_at: report.peak.map(|peak| time(peak.at)),
         ..remembered.unwrap_or_default()
     })
+}
+
+/// What was changed for the floors, beside the pods that are remembered.
+pub fn floors(remembered: &mut Vec<FloorStatus>, floors: &[Floor]) {
+    for Floor { workload, pods, found } in floors {
+        let Some(found) = found else { continue };
+        let told = FloorStatus {
+            workload: workload.clone(),
+            pods: *pods,
+            object: Some(cut(&found.object)).filter(|object| !object.is_empty()),
+            before: found.before,
+            set: found.pods,
+            lack: found.lack.as_deref().map(cut),
+        };
+        match remembered.iter_mut().find(|floor| floor.workload == *workload) {
+            Some(floor) => *floor = told,
+            None => remembered.push(told),
+        }
+    }
 }
 
 /// The unused part of what a side can carry, in whole percent.

@@ -1,6 +1,7 @@
 //! What runs the service's pods on Kubernetes, and what each pod can carry.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::capacity::headroom;
@@ -66,6 +67,23 @@ pub struct WorkloadSpec {
     /// The most pods that the workload may have, 1 to 10000: what its autoscaler and its quota allow.
     #[schemars(schema_with = "shape::replicas")]
     pub max_replicas: u32,
+
+    /// Whether the operator may raise how many pods there are at least, before traffic comes and while it
+    /// stands. `Raise`: it does, and gives back what it changed; what scales the workload is found by
+    /// itself (a HorizontalPodAutoscaler, a KEDA ScaledObject, else the scale subresource). `Leave`: it
+    /// changes nothing, and a step waits until somebody else has brought the pods. Default: Raise.
+    #[serde(default)]
+    pub floor: FloorSpec,
+}
+
+/// Whether the operator may raise how many pods there are at least.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FloorSpec {
+    /// It does, before traffic comes.
+    #[default]
+    Raise,
+    /// It changes nothing.
+    Leave,
 }
 
 /// An object of the plan's namespace with a scale subresource.

@@ -9,7 +9,7 @@ mod route;
 
 pub use capacity::{BalanceSpec, DemandSpec, LegacyCapacitySpec, LegacySpec, Measured, TakeoverSpec};
 pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, SignalName, UsersSpec};
-pub use kubernetes::{KubernetesSpec, TargetSpec, WorkloadSpec};
+pub use kubernetes::{FloorSpec, KubernetesSpec, TargetSpec, WorkloadSpec};
 pub use prometheus::PrometheusSpec;
 pub use route::{HaproxySpec, HaproxyTls, RouteSpec};
 

@@ -22,11 +22,13 @@ macro_rules! shapes {
 
 mod capacity;
 mod connects;
+mod floor;
 mod parts;
 mod surge;
 
 pub use capacity::*;
 pub use connects::{BySideStatus, ConnectsStatus, PredictedStatus};
+pub use floor::FloorStatus;
 pub use parts::*;
 pub use surge::*;
 
@@ -75,6 +77,10 @@ pub struct MigrationPlanStatus {
     /// What the Kubernetes side carries and can carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<KubernetesStatus>,
+    /// The pods that each workload is promised at least, and what was changed for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub floors: Vec<FloorStatus>,
     /// How much is asked for, and the highest of the last days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand: Option<DemandStatus>,

@@ -44,6 +44,7 @@ fn a_workload_says_what_its_pods_carry_and_when_they_are_warm() {
         connections_per_pod,
         warm_up: Duration::from_mins(minutes),
         max_replicas: 120,
+        floor: true,
     };
     let capacity = &parsed.plan.capacity;
     let workloads = vec![workload("pods", None, 1), workload("more", Some(10.0), 2)];
@@ -69,8 +70,15 @@ fn the_rights_are_those_to_see_the_pods_and_to_scale_the_workloads_by_name() {
             json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}),
             scale("apps", "deployments/scale"),
             scale("argoproj.io", "rollouts/scale"),
+            json!({"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"],
+                   "verbs": ["get", "list", "patch"]}),
+            json!({"apiGroups": ["keda.sh"], "resources": ["scaledobjects"], "verbs": ["get", "patch"]}),
         ]
     );
+    let mut left = workload("pods", "apps/v1", "Deployment");
+    left["floor"] = json!("Leave");
+    let [role, _] = objects("mail", None, &parsed(&json!([left])), &Account::default());
+    assert_eq!(role["rules"].as_array().unwrap()[2..], [scale("apps", "deployments/scale")]);
 }
 
 #[test]

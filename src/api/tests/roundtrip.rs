@@ -133,6 +133,7 @@ prop_compose! {
         commands in btree_map(select(Command::ALL.to_vec()), (text(), time(), text()), 0..4),
         history in vec((time(), weight(), weight(), reason()), 0..=20),
         peaks in vec((time(), prop::num::f64::POSITIVE | prop::num::f64::ZERO), 0..=17),
+        floors in btree_map("[a-z]{1,9}", 1..10_000_u32, 0..4),
     ) -> State {
         State {
             guards,
@@ -153,6 +154,7 @@ prop_compose! {
             peaks: Peaks(
                 peaks.into_iter().map(|(at, requests_per_second)| Peak { at, requests_per_second }).collect(),
             ),
+            floors,
             ..progress
         }
     }

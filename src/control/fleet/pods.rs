@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use super::{Entry, Fleet};
 use crate::capacity::Count;
 use crate::control::counter::CountId;
+use crate::control::key::PlanKey;
 use crate::core::capacity::{Figure, MEASURED_STALE};
+use crate::core::floor::Found;
 use crate::core::time::Time;
 
 impl Fleet {
@@ -22,6 +24,13 @@ impl Fleet {
             }
         }
         self.settle(touched, now, Instant::now());
+    }
+
+    /// The floor of a plan's workload was looked at, and brought to where it should be.
+    pub fn floor(&mut self, key: &PlanKey, place: usize, found: Found, now: Time) {
+        let Some(entry) = self.plans.get_mut(key) else { return };
+        entry.engine.floor(place, found, now);
+        self.settle([key.clone()], now, Instant::now());
     }
 
     /// These are counted no more.
@@ -63,7 +72,6 @@ mod tests {
     use super::*;
     use crate::api::parse::parse;
     use crate::control::fleet::{Links, Start};
-    use crate::control::key::PlanKey;
     use crate::control::teller::Teller;
     use crate::core::plan::Plan;
     use crate::core::state::State;

@@ -74,6 +74,16 @@ pub fn step(turn: &mut Turn) {
     }
 }
 
+/// The first step of a rise that nothing but capacity, or its time, stands against.
+pub fn ahead(turn: &Turn) -> Option<Weight> {
+    let index = turn.state.stage?;
+    let (stage, now) = (turn.plan.stages.get(index)?, turn.intended());
+    let stands = turn.state.raise.is_none() && Some(now) == turn.weight_of(index) && is_as_set(turn);
+    let to = wanted(turn, stage, now).filter(|to| *to > now && stands)?;
+    let free = turn.state.volatile.settled && obstacles::all(turn).next().is_none();
+    free.then(|| stage.ramp.map_or(to, |ramp| now.plus(ramp.step).min(to)))
+}
+
 /// Whether every instance has the share that was set. Where servers have gone the load balancer gives the
 /// pool less by itself.
 fn is_as_set(turn: &Turn) -> bool {

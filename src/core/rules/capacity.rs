@@ -6,7 +6,7 @@ use crate::capacity::{Figure, MEASURED_STALE, Source};
 use crate::connects::Tally;
 use crate::plan::Database;
 use crate::reason::Reason;
-use crate::rules::{retreat, strain};
+use crate::rules::{floors, retreat, strain};
 use crate::spare::{self, BLIND_STEP, Side, Spare};
 use crate::time::Time;
 use crate::turn::{ROUTE_STALE, SAME, Turn};
@@ -44,6 +44,9 @@ pub enum Shortage {
         /// What it can.
         ready: f64,
     },
+    /// The floor of a workload (its place in [`crate::capacity::Kubernetes::workloads`]) does not stand yet
+    /// where the weight asks for it.
+    Floor(usize),
 }
 
 /// What is known now, by data that is at most so old.
@@ -133,11 +136,21 @@ pub fn against_raising(turn: &Turn, weight: Weight) -> Option<Shortage> {
     let capacity = &turn.plan.capacity;
     let side = capacity.kubernetes.as_ref()?;
     let spare = spare(turn);
-    let Some(peak) = spare.peak else { return Some(Shortage::DemandUnknown) };
+    let Some(needs) = kubernetes_needs(turn, weight) else { return Some(Shortage::DemandUnknown) };
     let Some(ready) = spare.kubernetes.ready else { return Some(Shortage::KubernetesUnknown) };
+    if ready < needs {
+        return Some(Shortage::Kubernetes { needs, ready });
+    }
+    floors::against(turn, &side.workloads, needs)
+}
+
+/// What Kubernetes must be able to carry at `weight`; `None` if it is not known how much is asked for, or
+/// the plan says nothing of Kubernetes.
+pub fn kubernetes_needs(turn: &Turn, weight: Weight) -> Option<f64> {
+    let capacity = &turn.plan.capacity;
+    let side = capacity.kubernetes.as_ref()?;
     let surge = capacity.demand.map_or(1.0, |demand| demand.surge_factor);
-    let needs = spare::kubernetes_needs(weight, peak, side, surge, capacity.takeover);
-    (ready < needs).then_some(Shortage::Kubernetes { needs, ready })
+    Some(spare::kubernetes_needs(weight, spare(turn).peak?, side, surge, capacity.takeover))
 }
 
 /// How far the weight may fall in one step now, of which it has `fallen` so far already (R3): as far as

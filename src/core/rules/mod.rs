@@ -7,6 +7,7 @@ pub mod commands;
 pub mod converge;
 pub mod drift;
 pub mod expiry;
+pub mod floors;
 pub mod join;
 pub mod last_holder;
 pub mod levels;

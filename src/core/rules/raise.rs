@@ -103,6 +103,16 @@ pub fn step_to(turn: &Turn, stage: usize) -> Option<Weight> {
     (to > from).then_some(to)
 }
 
+/// Where the next step leads, if nothing but capacity, or a ramp that waits, stands against it.
+pub fn ahead(turn: &Turn) -> Option<Weight> {
+    let stage = match next_stage(turn) {
+        Some(next) if next > turn.plan.furthest() || !commands::is_approved(turn, next) => return None,
+        Some(next) => next,
+        None => turn.state.stage?,
+    };
+    step_to(turn, stage).filter(|_| turn.state.volatile.settled && obstacles::all(turn).next().is_none())
+}
+
 fn present<'a>(turn: &Turn<'a>) -> Option<&'a Stage> {
     turn.plan.stages.get(turn.state.stage?)
 }

@@ -50,6 +50,9 @@ fn wake(turn: &mut Turn, causes: &[Cause]) {
     for (at, _) in figures.measured.values() {
         turn.wake(*at + MEASURED_STALE + Duration::from_millis(1));
     }
+    for (at, _) in figures.floors.values() {
+        turn.wake(*at + MEASURED_STALE + Duration::from_millis(1));
+    }
     for (at, _) in turn.seen.instances.iter().filter_map(|seen| seen.reading.as_ref()) {
         turn.wake(*at + just_after);
     }

@@ -10,6 +10,7 @@ use crate::scenario::{Loaded, load, read, run, schema};
 /// Every file, by name: one that is forgotten here, or gone from there, fails.
 const FILES: &[&str] = &[
     "api-down",
+    "autoscaler-pods-wait",
     "blind",
     "cold-receiver",
     "counter-collapse",

@@ -7,13 +7,14 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::core::capacity::{Capacity, Demand, Legacy, Source, Takeover};
+use crate::core::capacity::{Capacity, Demand, Kubernetes, Legacy, Source, Takeover, Workload};
 use crate::core::defaults;
 use crate::core::guard::{Condition, Guard, Signal, Test};
 use crate::core::plan::{Database, Plan, Ramp, Rollback, RollbackTo, Route, Stage, When};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
 use crate::scenario::{load, read, render};
+use crate::sim::autoscaler::AutoscalerSetup;
 use crate::sim::scenario::{
     DatabaseSetup, DemandSetup, Event, Hands, Mode, Scenario, ServiceSetup, SideSetup, What, Which,
 };
@@ -132,8 +133,18 @@ fn capacity(number: u64, declared: bool) -> Capacity {
             connections_per_server: (!declared && number > 4).then_some(40.0),
             headroom: 0.25,
         }),
-        kubernetes: None,
-        takeover: Takeover { legacy: 0.5, ..Takeover::default() },
+        kubernetes: (number != 1).then(|| Kubernetes {
+            workloads: vec![Workload {
+                name: "pods".into(),
+                requests_per_second_per_pod: 132.5,
+                connections_per_pod: declared.then_some(10.0),
+                warm_up: Duration::from_secs(number),
+                max_replicas: 80,
+                floor: declared,
+            }],
+            headroom: 0.25,
+        }),
+        takeover: Takeover { legacy: 0.5, kubernetes: 0.25 },
         balance: None,
     }
 }
@@ -172,6 +183,7 @@ fn service() -> impl Strategy<Value = ServiceSetup> {
             demand,
             legacy,
             kubernetes,
+            autoscaler: standing.then_some(AutoscalerSetup { least: 2, most: 80, target: 0.5 }),
         },
     )
 }

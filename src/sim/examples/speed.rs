@@ -93,6 +93,7 @@ fn main() {
             },
             legacy: side,
             kubernetes: side,
+            autoscaler: None,
         }],
         events: vec![],
     };

@@ -156,6 +156,8 @@ const OF_DECISIONS: &[Law] = &[
     (Rule::R8, r8::raises_what_is_stored),
     (Rule::R8, r8::records_what_it_changes),
     (Rule::R9, r9::raises_what_legacy_can_take_back),
+    (Rule::R9, r9::raises_above_a_floor),
+    (Rule::R9, r9::gives_no_floor_back_early),
     (Rule::R11, r11::raises_alone),
     (Rule::R13, r13::says_why),
 ];

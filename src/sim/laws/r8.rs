@@ -97,6 +97,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         commands,
         history,
         peaks: _,
+        floors,
         volatile: _,
     } = before;
     let from = |intended, raise: &Option<Raise>| raise.map(|raise| raise.from).or(intended);
@@ -123,4 +124,5 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         && *spent == after.spent
         && *commands == after.commands
         && *history == after.history
+        && *floors == after.floors
 }

@@ -45,7 +45,7 @@ rules! {
     /// Record, then raise; retreat, then record.
     R8 = "a raise is written when its record is stored; what is remembered is recorded; a restart goes on from what is stored",
     /// Capacity before traffic.
-    R9 = "nothing is raised that legacy could not take back as promised",
+    R9 = "capacity comes before traffic, and is not given back early",
     /// One hand on a shared database.
     R11 = "of the plans with the same database one raises at a time",
     /// Never worse than absent.

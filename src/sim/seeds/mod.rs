@@ -4,6 +4,7 @@
 mod events;
 mod faults;
 mod plans;
+mod pods;
 mod spare;
 
 use std::time::Duration;
@@ -62,6 +63,7 @@ pub fn scenario(seed: u64) -> Scenario {
         events: Vec::new(),
     };
     events::fill(&mut random, &mut scenario, kind);
+    pods::set(&mut scenario);
     scenario
 }
 
@@ -121,6 +123,7 @@ fn service(random: &mut Rng, number: usize, databases: usize, step: Duration, ki
         },
         legacy: sides[0],
         kubernetes: sides[1],
+        autoscaler: None,
     }
 }
 

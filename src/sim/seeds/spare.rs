@@ -69,6 +69,7 @@ fn kubernetes(setup: &ServiceSetup) -> Kubernetes {
         connections_per_pod: None,
         warm_up: Duration::ZERO,
         max_replicas: 100,
+        floor: false,
     };
     Kubernetes { workloads: vec![pods], headroom: 0.2 }
 }

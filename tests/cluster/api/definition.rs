@@ -26,6 +26,7 @@ async fn defaults_are_filled_in_as_the_offline_reading_fills_them_in() {
     assert_eq!(stored["takeover"], json!({"legacy": 100, "kubernetes": 50}));
     let workload = json!({
         "name": "pods", "target": target, "requestsPerSecondPerPod": 150, "warmUp": "60s", "maxReplicas": 120,
+        "floor": "Raise",
     });
     assert_eq!(stored["kubernetes"], json!({"workloads": [workload], "headroom": 20}));
     assert_eq!(stored["paused"], false);

@@ -35,6 +35,7 @@ async fn the_operator_may_do_what_it_must_and_nothing_else() {
     for allowed in [
         "list migrationplans.crossfade.dev --all-namespaces",
         "watch migrationplans.crossfade.dev --all-namespaces",
+        "patch migrationplans.crossfade.dev --namespace=any",
         "patch migrationplans.crossfade.dev --subresource=status --namespace=any",
         "create events.events.k8s.io --namespace=any",
         "patch events.events.k8s.io --namespace=any",
@@ -48,7 +49,6 @@ async fn the_operator_may_do_what_it_must_and_nothing_else() {
     for refused in [
         "get secrets --all-namespaces",
         "list secrets --namespace=crossfade-system",
-        "patch migrationplans.crossfade.dev --namespace=any",
         "update migrationplans.crossfade.dev --namespace=any",
         "delete migrationplans.crossfade.dev --namespace=any",
         "get leases.coordination.k8s.io/other --namespace=crossfade-system",
@@ -97,6 +97,8 @@ async fn the_rights_of_a_plan_open_the_pods_and_the_scale_of_its_workloads_and_n
         "get deployments.apps/mail --subresource=scale --namespace=scales",
         "patch deployments.apps/mail --subresource=scale --namespace=scales",
         "patch statefulsets.apps/mail --subresource=scale --namespace=scales",
+        "list horizontalpodautoscalers.autoscaling --namespace=scales",
+        "patch horizontalpodautoscalers.autoscaling/any --namespace=scales",
     ] {
         assert!(may(cluster, &allowed.split(' ').collect::<Vec<_>>()).await, "may not {allowed}");
     }
@@ -106,6 +108,8 @@ async fn the_rights_of_a_plan_open_the_pods_and_the_scale_of_its_workloads_and_n
         "patch deployments.apps/another --subresource=scale --namespace=scales",
         "patch replicasets.apps/mail --subresource=scale --namespace=scales",
         "delete pods --namespace=scales",
+        "create horizontalpodautoscalers.autoscaling --namespace=scales",
+        "delete horizontalpodautoscalers.autoscaling/any --namespace=scales",
         "list pods --namespace=default",
     ] {
         assert!(!may(cluster, &refused.split(' ').collect::<Vec<_>>()).await, "may {refused}");

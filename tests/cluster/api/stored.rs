@@ -7,6 +7,7 @@ use anyhow::Result;
 use crossfade::api::parse::parse;
 use crossfade::api::render::{Engine, StatusInput, render};
 use crossfade::api::{restore, worth};
+use crossfade::core::floor::{Floor, Found};
 use crossfade::core::guard::{Judgement, Level, Signal, Tripped};
 use crossfade::core::peaks::{Peak, Peaks};
 use crossfade::core::periods::{Period, Periods};
@@ -68,6 +69,7 @@ fn state() -> State {
         commands: [(Command::Approve, Answered { value: "half".into(), at: at(12), answer: "done".into() })]
             .into(),
         peaks: Peaks([Peak { at: at(14), requests_per_second: 1_234.567_890_123_4 }].into()),
+        floors: [("pods".to_owned(), 9)].into(),
         history: [Move { at: at(13), from: weight(1.0), to: weight(33.33), reason: Reason::Raising }].into(),
         ..State::default()
     }
@@ -112,6 +114,16 @@ fn report() -> Report {
             absorbed_by_kubernetes: None,
             peak: Some(Peak { at: at(14), requests_per_second: 1_234.567_890_123_4 }),
         },
+        floors: vec![Floor {
+            workload: "pods".into(),
+            pods: 9,
+            found: Some(Found {
+                pods: Some(4),
+                object: "ScaledObject mail".into(),
+                before: Some(0),
+                lack: Some("it allows at most 4".into()),
+            }),
+        }],
         databases: vec![DatabaseReport {
             connects: Some(BySide { legacy: 300.25, kubernetes: 12.5 }),
             predicted: Some(Prediction {

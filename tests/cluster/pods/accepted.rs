@@ -77,7 +77,8 @@ async fn a_right_or_a_workload_that_is_missing_is_told_and_stops_no_plan_that_wa
          plan's file\nNothing guards this plan until then."
     );
 
-    cluster.apply(&rbac(&full, &Account::default())?).await?;
+    let rights = rbac(&full, &Account::default())?;
+    cluster.apply(&rights.replace("horizontalpodautoscalers", "others")).await?;
     let (message, _) = accepted(&plans, "ReferenceNotFound").await?;
     assert_eq!(
         message,
@@ -86,6 +87,13 @@ async fn a_right_or_a_workload_that_is_missing_is_told_and_stops_no_plan_that_wa
     );
 
     deploy(&cluster, NAMESPACE).await?;
+    let (message, _) = accepted(&plans, "PermissionMissing").await?;
+    assert!(
+        message.starts_with("the operator may not list horizontalpodautoscalers in mail: run"),
+        "{message}"
+    );
+
+    cluster.apply(&rights).await?;
     let (_, status) = accepted(&plans, "Accepted").await?;
     assert_eq!(status["kubernetes"]["workloads"][0]["name"], "pods", "{status}");
 

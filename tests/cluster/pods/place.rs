@@ -37,7 +37,7 @@ use crate::stage::cluster::Cluster;
 /// How often is looked whether what is waited for has come.
 const POLL: Duration = Duration::from_millis(10);
 /// The name of the one count, and of the one lane.
-const ID: u64 = 1;
+pub const ID: u64 = 1;
 
 /// The namespace with what may look at its pods, and nothing in it.
 pub async fn space(cluster: &Cluster, name: &str) -> Result<()> {
@@ -232,7 +232,7 @@ impl Place {
 }
 
 /// A load balancer that stands where it was told to, and a record that is stored at once.
-async fn balance(operator: Arc<Operator>, key: PlanKey, mailbox: Arc<Mailbox>) {
+pub async fn balance(operator: Arc<Operator>, key: PlanKey, mailbox: Arc<Mailbox>) {
     let mut weight = Weight::ZERO;
     loop {
         let reading = |weight: Weight| Reading {
@@ -258,7 +258,7 @@ async fn balance(operator: Arc<Operator>, key: PlanKey, mailbox: Arc<Mailbox>) {
     }
 }
 
-fn plan(warm_up: Duration) -> Plan {
+pub fn plan(warm_up: Duration) -> Plan {
     Plan {
         paused: false,
         target_stage: None,
@@ -293,6 +293,7 @@ fn plan(warm_up: Duration) -> Plan {
                     connections_per_pod: None,
                     warm_up,
                     max_replicas: 10,
+                    floor: false,
                 }],
                 headroom: 0.2,
             }),

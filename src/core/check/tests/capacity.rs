@@ -39,6 +39,7 @@ fn workload(name: &str) -> Workload {
         connections_per_pod: Some(10.0),
         warm_up: Duration::from_hours(1),
         max_replicas: 1,
+        floor: false,
     }
 }
 

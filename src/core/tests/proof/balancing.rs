@@ -27,6 +27,7 @@ fn between(legacy: f64, kubernetes: f64) -> Case {
             connections_per_pod: None,
             warm_up: seconds(60),
             max_replicas: 100,
+            floor: false,
         };
         case.plan.capacity.kubernetes = Some(Kubernetes { workloads: vec![workload], headroom: 0.2 });
         case.plan.capacity.demand.as_mut().unwrap().surge_factor = 1.0;

@@ -28,6 +28,7 @@ mod r5_r6_unknown_and_full;
 mod r7_no_oscillation;
 mod r8_record_then_raise_retreat_then_record;
 mod r9_capacity_before_traffic;
+mod r9_floors;
 mod reference;
 mod restart;
 mod retreating;

@@ -33,6 +33,7 @@ fn with_pods(pods: f64) -> Case {
                 connections_per_pod: None,
                 warm_up: seconds(60),
                 max_replicas: 50,
+                floor: false,
             }],
             headroom: 0.2,
         });
