@@ -61,5 +61,11 @@ pub fn leave(turn: &mut Turn) -> bool {
     if fits > SAME {
         retreat::fall(turn, turn.intended().minus(fits), Reason::KubernetesFailing);
     }
+    // Where nothing is known of legacy, what has fallen counts for a while.
+    let every = turn.plan.rollback.every;
+    let counts = turn.state.history.iter().map(|step| step.at + every).filter(|until| *until > turn.now);
+    if let Some(until) = counts.min() {
+        turn.wake(until);
+    }
     true
 }

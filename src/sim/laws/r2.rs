@@ -9,6 +9,7 @@ use crossfade_core::seen::Authority;
 use crossfade_core::state::State;
 use crossfade_core::weight::Weight;
 
+use super::sided::LATELY;
 use super::truth::Truth;
 use super::{Case, Found, Rule, SAME, bounds, r3, r4};
 use crate::world::World;
@@ -105,7 +106,9 @@ pub fn walks_to_the_end(truth: &Truth, world: &World, found: &mut Found<'_>) {
                     (now.since(since.max(truth.counts(*place, number)).max(over)) > bound).then_some(number)
                 });
                 let Some(replica) = charge else { continue };
-                if r4::may_hold_for_long(known, &object.plan, world, (index, replica), bound) {
+                if known.sided.may_bind(&object.plan, now, bound + LATELY)
+                    || r4::may_hold_for_long(known, &object.plan, world, (index, replica), bound)
+                {
                     continue;
                 }
                 let asked = now.since(known.asked_at);

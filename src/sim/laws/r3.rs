@@ -7,6 +7,7 @@ use crossfade_core::route::Purpose;
 use crossfade_core::weight::Weight;
 
 use super::known::{self, Figures};
+use super::sided::LATELY;
 use super::truth::Truth;
 use super::{Case, Found, Rule, SAME, r4};
 use crate::world::World;
@@ -130,7 +131,9 @@ fn may_be_blind(case: &Case<'_>) -> bool {
 /// Whether legacy certainly has room for more than it has at `weight`.
 pub fn must_move(case: &Case<'_>, weight: Weight) -> bool {
     let unless = known::is_blind(case.plan()) && case.plan().capacity.legacy.is_none();
-    unless || figures(case).is_some_and(|figures| figures.has_room(weight))
+    let known = case.truth.services.get(case.decided.service);
+    let bound = known.is_some_and(|known| known.sided.may_bind(case.plan(), case.decided.now, LATELY));
+    unless || !bound && figures(case).is_some_and(|figures| figures.has_room(weight))
 }
 
 /// A retreat that stands because legacy is full says so.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crossfade_core::plan::Plan;
+use crossfade_core::plan::{Database, Plan};
 use crossfade_core::time::Time;
 
 use super::truth::Since;
@@ -15,6 +15,8 @@ use crate::world::World;
 const SEEDED: Duration = Duration::from_mins(14);
 /// What an operator looks at: the mean of so many seconds.
 const MEAN: f64 = 5.0;
+/// What an operator knows of the cost of a request is a mean of at most so long, or of longer.
+pub const LATELY: Duration = Duration::from_secs(30);
 /// A side with a smaller share says little within seconds.
 const SHARE: f64 = 0.05;
 
@@ -30,6 +32,8 @@ pub struct Sided {
     pub common: Since,
     /// Kubernetes' have doubled and more, and legacy's have hardly risen.
     pub kubernetes: Since,
+    /// A request costs clearly fewer connects on legacy than on Kubernetes.
+    cheaper: Since,
 }
 
 impl Sided {
@@ -57,6 +61,8 @@ impl Sided {
     /// Takes in the step that is over.
     pub fn step(&mut self, service: &Service, world: &World) {
         let now = world.now;
+        let each = |side: usize| service.flow.connects[side] / service.flow.load[side].max(1.0);
+        self.cheaper.is(each(0) < 0.95 * each(1), now);
         let share = service.share();
         let shares = [1.0 - share, share];
         let Some(normal) = self.normal.filter(|_| now < self.until && shares.iter().all(|it| *it >= SHARE))
@@ -81,6 +87,14 @@ impl Sided {
         let alike = legacy >= 0.6 * kubernetes && kubernetes >= 0.6 * legacy;
         self.common.is(sure[0] && sure[1] && legacy >= 0.5 && kubernetes >= 0.5 && alike, now);
         self.kubernetes.is(sure[1] && kubernetes >= 1.0 && legacy <= 0.15 * kubernetes.min(1.0), now);
+    }
+
+    /// Whether a step back may be bound by what legacy's requests cost a database, or was so within `lately`:
+    /// the operator looks at means.
+    pub fn may_bind(&self, plan: &Plan, now: Time, lately: Duration) -> bool {
+        let known = |database: &Database| database.by_side && database.connection_rate_capacity.is_some();
+        let cheaper = self.cheaper.lasts(Time::default(), now);
+        plan.databases.iter().any(known) && cheaper.is_none_or(|lasts| lasts < lately)
     }
 
     /// Whether the plan tells the sides of each of its databases apart.
