@@ -13,7 +13,7 @@ use crate::core::guard::{Level, Tripped};
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
 use crate::core::side::BySide;
-use crate::core::state::{GuardKey, State, Strain};
+use crate::core::state::{ByHand, GuardKey, Retreat, State, Strain};
 use crate::core::surge::{Surge, Trial};
 use crate::core::time::Time;
 use crate::core::weight::Weight;
@@ -46,11 +46,11 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     let State {
         intended,
         raise,
-        stage,
+        stage: _, // these four by remember_stage
         shift,
-        stage_since,
-        soaked,
-        periods,
+        stage_since: _,
+        soaked: _,
+        periods: _,
         proven,
         spent,
         approved,
@@ -82,37 +82,15 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         to: raise.to.percent(),
         at: time(raise.at),
     });
-    status.stage = Some(StageStatus {
-        name: stage.and_then(|index| plan.stages.get(index)).map(|stage| stage.name.clone()),
-        index: stage.and_then(|index| u32::try_from(index).ok()),
-        since: (*stage_since != Time::default()).then(|| time(*stage_since)),
-        soaked: (!soaked.is_zero()).then(|| duration::format(*soaked)),
-        peaks: periods.peaks.clone(),
-        period: periods.now.map(|period| PeriodStatus {
-            since: time(period.since),
-            watched: duration::format(period.watched),
-            highest: period.highest,
-        }),
-        ends_at: None,
-    });
+    status.stage = Some(remember_stage(state, plan, time));
     status.proven = proven.iter().cloned().collect();
     status.spent = spent.iter().cloned().collect();
     status.approved.clone_from(approved);
     status.trips = guards.iter().map(|guard| remember_trip(guard, time)).collect();
     status.surges = surges.iter().map(|(database, surge)| self::surge(database, surge, time)).collect();
     status.strain = strain.map(|Strain { before, seen }| StrainStatus { before, seen: seen.map(time) });
-    status.retreat = retreat.as_ref().map(|retreat| RetreatStatus {
-        target: retreat.target.percent(),
-        since: time(retreat.since),
-        database: retreat.guard.as_ref().map(|guard| guard.database.clone()),
-        signal: retreat.guard.as_ref().map(|guard| guard.signal.name().into()),
-        arrived: retreat.arrived,
-    });
-    status.rolled_back_by_hand = rolled_back_by_hand.as_ref().map(|by_hand| ByHandStatus {
-        target: by_hand.target.percent(),
-        since: time(by_hand.since),
-        reason: cut(&by_hand.reason),
-    });
+    status.retreat = retreat.as_ref().map(|retreat| self::retreat(retreat, time));
+    status.rolled_back_by_hand = rolled_back_by_hand.as_ref().map(|back| by_hand(back, time));
     status.last_step = last_step.map(time);
     let cooldown = CooldownStatus {
         until: cooldown_until.map(time),
@@ -146,6 +124,22 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
     });
     status.floors = remember_floors(floors);
     remember_peaks(status, peaks, time);
+}
+
+fn by_hand(by_hand: &ByHand, time: impl Fn(Time) -> String) -> ByHandStatus {
+    let ByHand { target, since, reason } = by_hand;
+    ByHandStatus { target: target.percent(), since: time(*since), reason: cut(reason) }
+}
+
+fn retreat(retreat: &Retreat, time: impl Fn(Time) -> String) -> RetreatStatus {
+    let Retreat { target, since, guard, arrived } = retreat;
+    RetreatStatus {
+        target: target.percent(),
+        since: time(*since),
+        database: guard.as_ref().map(|guard| guard.database.clone()),
+        signal: guard.as_ref().map(|guard| guard.signal.name().into()),
+        arrived: *arrived,
+    }
 }
 
 fn remember_trip((key, tripped): (&GuardKey, &Tripped), time: impl Fn(Time) -> String) -> TripStatus {
@@ -194,4 +188,21 @@ fn remember_peaks(status: &mut MigrationPlanStatus, peaks: &Peaks, time: impl Fn
         at: time(peak.at),
         requests_per_second: peak.requests_per_second,
     });
+}
+
+fn remember_stage(state: &State, plan: &Plan, time: impl Fn(Time) -> String) -> StageStatus {
+    let State { stage, stage_since, soaked, periods, .. } = state;
+    StageStatus {
+        name: stage.and_then(|index| plan.stages.get(index)).map(|stage| stage.name.clone()),
+        index: stage.and_then(|index| u32::try_from(index).ok()),
+        since: (*stage_since != Time::default()).then(|| time(*stage_since)),
+        soaked: (!soaked.is_zero()).then(|| duration::format(*soaked)),
+        peaks: periods.peaks.clone(),
+        period: periods.now.map(|period| PeriodStatus {
+            since: time(period.since),
+            watched: duration::format(period.watched),
+            highest: period.highest,
+        }),
+        ends_at: None,
+    }
 }

@@ -180,7 +180,7 @@ impl Reader<'_> {
             }
         }
         into.periods.peaks = stage.peaks;
-        into.periods.now = stage.period.and_then(|period| self.period(period));
+        into.periods.now = stage.period.as_ref().and_then(|period| self.period(period));
         let Some(name) = stage.name else { return };
         into.stage = plan.stages.iter().position(|known| known.name == name);
         if into.stage.is_none() {
@@ -196,7 +196,7 @@ impl Reader<'_> {
     }
 
     /// Of one that cannot be read nothing is known: another begins.
-    fn period(&mut self, period: PeriodStatus) -> Option<Period> {
+    fn period(&mut self, period: &PeriodStatus) -> Option<Period> {
         let since = self.time("stage.period.since", &period.since)?;
         match duration::parse(&period.watched) {
             Ok(watched) => Some(Period { since, watched, highest: period.highest }),

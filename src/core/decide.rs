@@ -70,9 +70,7 @@ fn ask_every_rule(turn: &mut Turn) {
     if seen.authority == Authority::Holder {
         balance::settle(turn);
         advance(turn);
-        if balance::step(turn) {
-            advance(turn);
-        }
+        balance::step(turn);
         floors::keep(turn);
         expiry::warn(turn);
     }

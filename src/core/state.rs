@@ -125,6 +125,10 @@ pub struct Volatile {
     pub warned: Option<Time>,
     /// The mean of demand that is being made.
     pub mean: Mean,
+    /// When nothing fitted the retreat under way last.
+    pub full: Option<Time>,
+    /// When legacy was last seen to fail by the retreat under way.
+    pub strained: Option<Time>,
     /// Since when the floors have been higher than needed, and might have been lowered.
     pub floors_too_high_since: Option<Time>,
     /// The workloads whose floors were found since this process took the plan over.

@@ -165,16 +165,12 @@ impl<'a> Turn<'a> {
         self.weight_of(furthest).max(present.and_then(|stage| self.weight_of(stage)))
     }
 
-    /// Balance moves the weight of the present stage to `weight`.
-    pub fn set_shift(&mut self, weight: Weight) {
-        let own = self
-            .state
-            .stage
-            .and_then(|stage| self.plan.stages.get(stage))
-            .map_or(weight, |stage| stage.weight);
+    /// Balance moves the weight of the present stage to `weight`; `None` is its own.
+    pub fn set_shift(&mut self, weight: Option<Weight>) {
+        let own = self.state.stage.and_then(|stage| self.plan.stages.get(stage)).map(|stage| stage.weight);
         // Both are at most 10,000.
         let hundredths = |weight: Weight| i16::try_from(weight.hundredths()).unwrap_or_default();
-        self.state.shift = hundredths(weight) - hundredths(own);
+        self.state.shift = own.zip(weight).map_or(0, |(own, weight)| hundredths(weight) - hundredths(own));
     }
 
     /// The stage has stood for nothing yet.

@@ -8,6 +8,7 @@
 pub mod api;
 pub mod autoscaler;
 pub mod balancer;
+mod beat;
 pub mod broken;
 mod chance;
 pub mod coverage;

@@ -7,7 +7,6 @@ use crossfade_core::action::Action;
 use crossfade_core::capacity::Figure;
 use crossfade_core::lease::{Answer, Lease, Next, Standing, Times};
 use crossfade_core::meter::Meter;
-use crossfade_core::plan;
 use crossfade_core::seen::Authority;
 use crossfade_core::share::{Neighbour, raising_elsewhere};
 use crossfade_core::state::State;
@@ -16,6 +15,7 @@ use crossfade_core::time::Time;
 use std::collections::BTreeSet;
 
 use crate::api::{ApiServer, Call};
+use crate::beat::{Asks, Beat};
 use crate::broken::Broken;
 use crate::database::Database;
 use crate::mind::{Mind, Rights};
@@ -32,17 +32,6 @@ pub struct Outside<'a> {
     pub services: &'a mut [Service],
     /// The databases.
     pub databases: &'a mut [Database],
-}
-
-/// The samples of one database at one period, perhaps with one service's users told apart.
-#[derive(Clone, Debug)]
-struct Beat {
-    database: usize,
-    every: Duration,
-    /// Of which service's users it asks too.
-    users: Option<usize>,
-    meter: Meter,
-    due: Time,
 }
 
 /// A replica.
@@ -231,17 +220,13 @@ impl Process {
         let mut wanted = BTreeSet::new();
         for (mind, service) in self.minds.iter().zip(outside.services.iter()) {
             for (database, place) in mind.engine.plan().databases.iter().zip(&service.databases) {
-                wanted.insert((*place, database.every, database.by_side.then_some(mind.service)));
+                wanted.insert(Asks::of(database, *place, mind.service));
             }
         }
-        self.beats.retain(|beat| wanted.contains(&(beat.database, beat.every, beat.users)));
-        for (database, every, users) in wanted {
-            if !self
-                .beats
-                .iter()
-                .any(|beat| (beat.database, beat.every, beat.users) == (database, every, users))
-            {
-                self.beats.push(Beat { database, every, users, meter: Meter::new(), due: outside.now });
+        self.beats.retain(|beat| wanted.contains(&beat.asks));
+        for asks in wanted {
+            if !self.beats.iter().any(|beat| beat.asks == asks) {
+                self.beats.push(Beat { asks, meter: Meter::new(), due: outside.now });
             }
         }
     }
@@ -299,15 +284,12 @@ impl Process {
         let now = outside.now;
         let clock = self.clock(now);
         for beat in self.beats.iter_mut().filter(|beat| beat.due <= now) {
-            beat.due = now + beat.every;
-            let Some(database) = outside.databases.get(beat.database) else { continue };
-            let observation = beat.meter.observe(&database.answer(now, beat.users), clock);
+            beat.due = now + beat.asks.every;
+            let Some(database) = outside.databases.get(beat.asks.database) else { continue };
+            let observation = beat.meter.observe(&database.answer(now, beat.asks.users), clock);
             for (mind, service) in self.minds.iter_mut().zip(outside.services.iter()) {
                 for (place, behind) in service.databases.iter().enumerate() {
-                    let asks = |named: &plan::Database| {
-                        let users = named.by_side.then_some(mind.service);
-                        (*behind, named.every, users) == (beat.database, beat.every, beat.users)
-                    };
+                    let asks = |named| Asks::of(named, *behind, mind.service) == beat.asks;
                     if mind.engine.plan().databases.get(place).is_some_and(asks) {
                         mind.engine.observe_at(place, &observation, clock);
                         mind.touched = true;

@@ -21,7 +21,7 @@ const CALM_DOWN: Duration = Duration::from_secs(10);
 /// Plans that ask for capacity, in one operator.
 pub const PLANS: usize = 1000;
 /// How long the operator may take to have told everything about their beginning.
-const MANY_CALM_DOWN: Duration = Duration::from_secs(60);
+const MANY_CALM_DOWN: Duration = Duration::from_mins(1);
 /// What each of them says of capacity: legacy's servers and demand are counted by HAProxy, Kubernetes' pods
 /// by a watch (there are none).
 const CAPACITY: &str = "  legacy: {capacity: {requestsPerSecondPerServer: 1000}}

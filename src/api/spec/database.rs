@@ -48,8 +48,8 @@ pub struct DatabaseSpec {
 
     /// The users as whom each side connects. With them a surge is known to be Kubernetes' own (it is
     /// walked back), or common to both sides (it is held, as moving traffic does not cure it). The server
-    /// must count connects by user: MariaDB with `userstat=1`, or either with `performance_schema=ON`.
-    /// While it does not, `status.databases[].sides` says what to do; guards work all the same.
+    /// must count connects by user: MariaDB with `userstat=1` and the right PROCESS, or MySQL or MariaDB
+    /// with `performance_schema=ON` and the right to SELECT from `performance_schema.users`. While it does not, `status.databases[].sides` says what to do; guards work all the same.
     /// Default: none, and the sides are not told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<UsersSpec>,
@@ -103,7 +103,7 @@ pub struct MysqlSpec {
     pub extra_port: Option<u16>,
 
     /// The Secret in the plan's namespace with the keys `username` and `password`. The user needs
-    /// no privilege but to log in.
+    /// no privilege but to log in, and with `users` the one that is named there.
     #[schemars(schema_with = "shape::object")]
     pub credentials_secret: String,
 

@@ -51,6 +51,7 @@ pub struct WorkloadSpec {
     pub requests_per_second_per_pod: f64,
 
     /// The database connections that the pools of one pod hold when they are full.
+    /// `crossfade check --explain` and `status.databases[].room` say whether max_connections has room for them.
     /// Default: unknown, and not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "shape::amount")]

@@ -2,11 +2,31 @@
 //! field, so that one that cannot be read costs no other.
 #![allow(clippy::doc_markdown)] // what `kubectl explain` shows
 
+/// Structures of the status, as short as they can be written.
+macro_rules! shapes {
+    ($($(#[doc = $doc:literal])+ $name:ident {
+        $($(#[doc = $field_doc:literal])+ $(#[serde($($serde:tt)*)])? $(#[schemars($schema:meta)])?
+        $field:ident: $type:ty,)+
+    })+) => {
+        $($(#[doc = $doc])+
+        #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+        #[serde(rename_all = "camelCase")]
+        pub struct $name {
+            $($(#[doc = $field_doc])+
+            $(#[serde($($serde)*)])?
+            $(#[schemars($schema)])?
+            pub $field: $type,)+
+        })+
+    };
+}
+
+mod capacity;
 mod connects;
 mod floor;
 mod parts;
 mod surge;
 
+pub use capacity::*;
 pub use connects::{BySideStatus, ConnectsStatus, PredictedStatus};
 pub use floor::FloorStatus;
 pub use parts::*;

@@ -56,14 +56,12 @@ impl Fleet {
                         }
                     }
                     match &sampled.lacks {
-                        Some(Some(why)) => {
-                            if entry.lacks.get(name) != Some(why) {
-                                tracing::info!(plan = %key, database = name, why, "the sides are not told apart");
-                                entry.lacks.insert(name.clone(), why.clone());
-                            }
+                        Some(Some(why)) if entry.lacks.get(name) != Some(why) => {
+                            tracing::info!(plan = %key, database = name, why, "the sides are not told apart");
+                            entry.lacks.insert(name.clone(), why.clone());
                         }
                         Some(None) => drop(entry.lacks.remove(name)),
-                        None => {}
+                        Some(Some(_)) | None => {}
                     }
                 }
             }

@@ -9,6 +9,7 @@ use crate::capacity::{Capacity, Kubernetes, Legacy, Source};
 use crate::plan::Stage;
 use crate::reason::Reason;
 use crate::rules::{capacity, obstacles, raise, retreat, soak};
+use crate::state::Raise;
 use crate::turn::{Turn, same};
 use crate::weight::Weight;
 
@@ -39,39 +40,38 @@ pub fn settle(turn: &mut Turn) {
     let goal = turn.state.stage.and_then(|stage| turn.weight_of(stage));
     let now = turn.intended();
     if turn.state.shift > 0 && turn.state.raise.is_none() && Some(now) < goal {
-        turn.set_shift(now);
+        turn.set_shift(Some(now));
         turn.record();
     }
 }
 
-/// Moves the weight, if it is time; whether a raise may begin by it.
-pub fn step(turn: &mut Turn) -> bool {
+/// Moves the weight, if it is time.
+pub fn step(turn: &mut Turn) {
     let Some((index, stage)) = turn.state.stage.and_then(|index| Some((index, turn.plan.stages.get(index)?)))
     else {
-        return false;
+        return;
     };
     if turn.state.raise.is_some() || !turn.state.volatile.settled {
-        return false;
+        return;
     }
     let now = turn.intended();
     if Some(now) != turn.weight_of(index) || !is_as_set(turn) {
-        return false;
+        return;
     }
-    let Some(to) = wanted(turn, stage, now) else { return false };
+    let Some(to) = wanted(turn, stage, now) else { return };
     let stands = |obstacle| soak::stops(&obstacle);
     if obstacles::all(turn).any(|obstacle| to > now || stands(obstacle)) {
-        return false;
+        return;
     }
     let every = turn.plan.capacity.balance.map_or(turn.plan.rollback.every, |balance| balance.every);
     if !turn.is_due(turn.state.last_step, every) {
-        return false;
+        return;
     }
     if to < now {
         fall(turn, stage, to);
     } else {
         rise(turn, stage, to);
     }
-    to > now
 }
 
 /// The first step of a rise that nothing but capacity, or its time, stands against.
@@ -116,7 +116,9 @@ fn rise(turn: &mut Turn, stage: &Stage, to: Weight) {
     if waits || raise::is_too_much(turn, first) {
         return;
     }
-    turn.set_shift(to);
+    turn.set_shift(Some(to));
+    turn.state.raise = Some(Raise { from: now, to: first, at: turn.now });
+    turn.state.volatile.soak_counted_to = None;
     turn.record();
     let own = stage.weight;
     turn.tell(
@@ -134,9 +136,9 @@ fn fall(turn: &mut Turn, stage: &Stage, to: Weight) {
         return;
     }
     turn.move_to(to, Reason::Balancing);
-    turn.set_shift(to);
-    // The clock stands until the routes are read there.
+    // It stands until the routes are there.
     turn.state.volatile.soak_counted_to = None;
+    turn.set_shift(Some(to));
     let own = stage.weight;
     turn.tell(Reason::Balancing, format!("fell from {now} % to {to} %, stage {} is at {own} %", stage.name));
 }

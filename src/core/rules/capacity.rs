@@ -15,6 +15,9 @@ use crate::weight::Weight;
 /// For a retreat what was last known counts for so long (R5).
 const REMEMBERED: Duration = Duration::from_mins(10);
 
+/// That nothing fits is said for so long.
+const SAID: Duration = Duration::from_secs(30);
+
 /// Room that is worth telling of.
 const ROOM: Weight = Weight::from_hundredths(100);
 
@@ -204,14 +207,30 @@ fn budget(turn: &Turn, spare: &Spare) -> Option<Weight> {
 
 /// How far the weight may fall at once from a Kubernetes that fails: as far as legacy has room.
 pub fn fits_at_once(turn: &Turn) -> Weight {
-    let spare = remembered(turn);
-    let fallen = || retreat::fallen(turn, turn.plan.rollback.every);
-    spare.room(turn.intended()).unwrap_or_else(|| BLIND_STEP.minus(fallen()))
+    // What has moved since the load was measured does not show in it.
+    let measured = turn.seen.figures.load.map_or(turn.now, |(at, _)| at);
+    let unseen = retreat::fallen_since(turn, measured);
+    let room = remembered(turn).room(turn.intended().plus(unseen)).map(|room| room.minus(unseen));
+    room.unwrap_or_else(|| BLIND_STEP.minus(retreat::fallen(turn, turn.plan.rollback.every)))
 }
 
-/// Whether nothing fits any more: less than a load balancer can tell, and once that was said, less than a
-/// point: what is asked for changes with each second.
+/// Sees whether anything fits the retreat under way.
+pub fn look(turn: &mut Turn) {
+    if fits(turn, Weight::ZERO) <= SAME {
+        turn.state.volatile.full = Some(turn.now);
+    }
+    if let Some(at) = turn.state.volatile.full {
+        turn.wake(at + SAID);
+    }
+}
+
+/// Whether nothing fits any more: less than a load balancer can tell. Once that was said, it is said for a
+/// while longer, or until a step fits, and while it is less than a point: what is asked for changes with each
+/// second.
 pub fn is_full(turn: &Turn) -> bool {
     let said = matches!(turn.state.volatile.told, Some((_, Some(Reason::LegacyFull))));
-    strain::stands(turn) || fits(turn, Weight::ZERO) <= if said { ROOM } else { SAME }
+    let lately = |at: Time| turn.now.since(at) < SAID && turn.state.last_step <= Some(at);
+    strain::stands(turn)
+        || fits(turn, Weight::ZERO) <= if said { ROOM } else { SAME }
+        || said && turn.state.volatile.full.is_some_and(lately)
 }

@@ -44,7 +44,7 @@ pub fn next(turn: &Turn) -> Option<Time> {
 }
 
 /// How many of how many were seen; `None` if none are asked for.
-pub fn words(state: &State, stage: &Stage) -> Option<String> {
-    let peaks = if stage.peaks == 1 { "peak" } else { "peaks" };
-    (stage.peaks > 0).then(|| format!("{} of {} {peaks} seen", state.periods.seen(), stage.peaks))
+pub fn words(state: &State, of: &Stage) -> Option<String> {
+    let peaks = if of.peaks == 1 { "peak" } else { "peaks" };
+    (of.peaks > 0).then(|| format!("{} of {} {peaks} seen", state.periods.seen(), of.peaks))
 }

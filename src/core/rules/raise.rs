@@ -138,11 +138,9 @@ fn enter(turn: &mut Turn, next: usize) {
     commands::spend_approval(turn, next);
     turn.state.stage = Some(next);
     turn.state.stage_since = turn.now;
-    turn.state.shift = 0;
     // Balance may have gone further than this stage would.
-    if present(turn).is_some_and(|stage| turn.intended() > stage.weight) {
-        turn.set_shift(turn.intended());
-    }
+    let further = turn.state.shift > 0 && present(turn).is_some_and(|stage| turn.intended() > stage.weight);
+    turn.set_shift(if further { Some(turn.intended()) } else { None });
     turn.soak_anew();
     turn.record();
     if let Some(stage) = present(turn) {

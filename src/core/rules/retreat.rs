@@ -8,6 +8,7 @@ use crate::plan::{Plan, RollbackTo};
 use crate::reason::Reason;
 use crate::rules::{capacity, commands, outright, strain, whose};
 use crate::state::{GuardKey, Retreat, State};
+use crate::time::Time;
 use crate::turn::{SAME, Turn, above};
 use crate::weight::Weight;
 
@@ -117,6 +118,7 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
         }
     }
     if !retreat.arrived {
+        capacity::look(turn);
         if turn.is_due(turn.state.last_step, strain::every(turn)) {
             step(turn, retreat.target);
         }
@@ -222,6 +224,12 @@ pub fn fall(turn: &mut Turn, to: Weight, reason: Reason) {
 pub fn fallen(turn: &Turn, every: Duration) -> Weight {
     let young = turn.state.history.iter().filter(|step| turn.now.since(step.at) < every);
     young.fold(Weight::ZERO, |sum, step| sum.plus(step.from.minus(step.to)))
+}
+
+/// How far the weight has fallen at `since` or later.
+pub fn fallen_since(turn: &Turn, since: Time) -> Weight {
+    let later = turn.state.history.iter().filter(|step| step.at >= since);
+    later.fold(Weight::ZERO, |sum, step| sum.plus(step.from.minus(step.to)))
 }
 
 /// The cooldown after the `retreats`-th retreat within a day.

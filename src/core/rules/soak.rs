@@ -52,8 +52,8 @@ pub fn count(turn: &mut Turn) {
 }
 
 /// Whether a stage has soaked, and seen its peaks.
-pub fn is_done(state: &State, stage: &Stage) -> bool {
-    state.soaked >= stage.soak && state.periods.seen() >= stage.peaks
+pub fn is_done(state: &State, of: &Stage) -> bool {
+    state.soaked >= of.soak && state.periods.seen() >= of.peaks
 }
 
 /// When it is done at the earliest, while its clock runs.

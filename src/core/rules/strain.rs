@@ -27,9 +27,15 @@ fn own_failures(turn: &Turn) -> Option<f64> {
 /// Sees whether legacy fails by the retreat under way.
 pub fn look(turn: &mut Turn) {
     let Some(strain) = turn.state.strain else { return };
-    if strain.seen.is_none() && own_failures(turn).is_some_and(|share| share > strain.before + FAILS) {
-        turn.state.strain = Some(Strain { seen: Some(turn.now), ..strain });
-        turn.record();
+    if own_failures(turn).is_some_and(|share| share > strain.before + FAILS) {
+        turn.state.volatile.strained = Some(turn.now);
+        if strain.seen.is_none() {
+            turn.state.strain = Some(Strain { seen: Some(turn.now), ..strain });
+            turn.record();
+        }
+    }
+    if let Some(at) = turn.state.volatile.strained {
+        turn.wake(at + SHOWS);
     }
 }
 
@@ -39,12 +45,13 @@ pub fn stepped(turn: &mut Turn) {
     turn.state.strain = before.map(|before| Strain { before, seen: None }).or(turn.state.strain);
 }
 
-/// Whether the retreat under way stands, because legacy failed by it: while it does, or until its end where
-/// nobody measures what legacy can carry.
+/// Whether the retreat under way stands, because legacy failed by it: while it does and for a while after
+/// (what it fails comes and goes), or until its end where nobody measures what legacy can carry.
 pub fn stands(turn: &Turn) -> bool {
     let Some(strain) = turn.state.strain.filter(|strain| strain.seen.is_some()) else { return false };
-    turn.state.retreat.is_some()
-        && (!is_measured(turn) || own_failures(turn).is_none_or(|share| share > strain.before + FAILS / 2.0))
+    let a_while_ago = turn.state.volatile.strained.is_none_or(|at| turn.now.since(at) >= SHOWS);
+    let over = || own_failures(turn).is_some_and(|share| share <= strain.before + FAILS / 2.0);
+    turn.state.retreat.is_some() && !(is_measured(turn) && a_while_ago && over())
 }
 
 /// Whether it is measured, and not only said, what legacy can carry.

@@ -251,7 +251,8 @@ fn statement(table: Table, maria: bool, own: &str, users: &BTreeSet<String>) -> 
 }
 
 fn hexadecimal(name: &str) -> String {
-    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+    let digits: String = name.bytes().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     format!("x'{digits}'")
 }
 

@@ -10,8 +10,8 @@ pub fn keeps_its_bounds(case: &Case<'_>) -> Option<String> {
     if newest.reason != Reason::Balancing || before.history.back() == Some(newest) {
         return None;
     }
-    let stage = case.plan().stages.get(state.stage?)?;
-    let own = |weight: crossfade_core::weight::Weight| weight.distance(stage.weight);
+    let present = case.plan().stages.get(state.stage?)?;
+    let own = |weight: crossfade_core::weight::Weight| weight.distance(present.weight);
     let Some(balance) = case.plan().capacity.balance else {
         let away = own(newest.to) > own(newest.from);
         return away
@@ -19,7 +19,10 @@ pub fn keeps_its_bounds(case: &Case<'_>) -> Option<String> {
     };
     if own(newest.to) > balance.max_shift.max(own(newest.from)) {
         let most = balance.max_shift;
-        return Some(format!("balances to {} % at {} %, and may go {most} points", newest.to, stage.weight));
+        return Some(format!(
+            "balances to {} % at {} %, and may go {most} points",
+            newest.to, present.weight
+        ));
     }
     // The stored time of a step may lie ahead of a clock that stepped.
     let last = before.last_step.filter(|_| !case.truth.clock_stepped)?;

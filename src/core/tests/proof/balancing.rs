@@ -68,6 +68,9 @@ fn goes(case: &Case) -> (f64, i16) {
 
 const STAYS: (f64, i16) = (50.0, 0);
 
+/// What stands against a move, and why.
+type Stands = (&'static str, fn(&mut Case));
+
 #[test]
 fn the_side_that_is_short_gives_what_relieves_it_and_fits_the_other() {
     for (legacy, kubernetes, to) in [
@@ -97,7 +100,7 @@ fn the_side_that_is_short_gives_what_relieves_it_and_fits_the_other() {
 fn a_rise_asks_for_all_that_a_raise_does() {
     let short = || between(6.0, 10.0);
     assert_eq!(goes(&short()), (52.0, 200));
-    let stands: [(&str, fn(&mut Case)); 12] = [
+    let stands: [Stands; 12] = [
         ("paused", |case| case.plan.paused = true),
         ("held", |case| case.seen.wishes.hold = Some("lunch".into())),
         ("cooldown", |case| case.state.cooldown_until = Some(NOW + seconds(1))),
@@ -135,17 +138,20 @@ fn a_rise_asks_for_all_that_a_raise_does() {
         state.history.back().map(|step| (step.to, step.reason)),
         Some((percent(52), Reason::Balancing))
     );
+    // A stage that is done and waits for a person is balanced too.
+    let waits = short().soaked().but(|case| case.plan.stages[3].approval = true);
+    assert_eq!(goes(&waits), (52.0, 200));
     // Broken off: it is not tried again for its own sake.
     let broken = short().but(|case| {
-        (case.state.shift, case.plan.capacity.legacy) = (200, between(9.0, 9.0).plan.capacity.legacy)
+        (case.state.shift, case.plan.capacity.legacy) = (200, between(9.0, 9.0).plan.capacity.legacy);
     });
     assert_eq!(goes(&broken), STAYS);
 }
 
 #[test]
 fn a_fall_goes_as_far_as_it_fits_and_waits_for_no_cooldown() {
-    let short = || between(10.0, 1.0);
-    let stands: [(&str, fn(&mut Case)); 6] = [
+    let short = || between(10.0, 1.0).but(|case| case.state.volatile.soak_counted_to = Some(NOW));
+    let stands: [Stands; 6] = [
         ("paused", |case| case.plan.paused = true),
         ("held", |case| case.seen.wishes.hold = Some("lunch".into())),
         ("legacy promised more", |case| case.plan.capacity.takeover.legacy = 1.0),
@@ -175,13 +181,19 @@ fn a_fall_goes_as_far_as_it_fits_and_waits_for_no_cooldown() {
     assert_eq!(told(&decision.actions)[0], Reason::Balancing);
     assert_eq!(decision.state.history.back().map(|step| step.reason), Some(Reason::Balancing));
     assert_eq!((decision.state.stage, decision.state.cooldown_until), (Some(2), None), "no retreat");
+    let again = short().but(|case| case.state = decision.state);
+    let again = again.decide().actions;
+    assert!(
+        again.iter().all(|action| matches!(action, Action::Write { .. })),
+        "nothing new to say: {again:?}"
+    );
 }
 
 #[test]
 fn it_moves_at_most_once_in_its_time_and_off_means_never() {
     let since = |span: Duration| between(10.0, 6.0).but(|case| case.state.last_step = Some(ago(span)));
     assert_eq!(goes(&since(minutes(10))), (48.0, -200));
-    assert_eq!(goes(&since(minutes(10) - Duration::from_millis(1))), STAYS);
+    assert_eq!(goes(&since(Duration::from_millis(599_999))), STAYS);
     assert_eq!(goes(&between(10.0, 6.0).but(|case| case.plan.capacity.balance = None)), STAYS);
 }
 
@@ -233,10 +245,16 @@ fn what_it_moved_beyond_the_stage_is_not_beyond_the_target_and_no_stage_to_go_ba
     let risen = moved(between(6.3, 10.0), 200).but(|case| case.plan.target_stage = Some("half".into()));
     assert_eq!(goes(&risen), (52.0, 200));
     let further = risen.clone().but(|case| case.state.shift = 0);
-    assert_eq!(goes(&further).0, 50.0, "of a weight that nobody moved there");
+    assert_eq!(goes(&further), STAYS, "of a weight that nobody moved there");
     let proven = risen.soaked().breaching(&rate()).decide().state;
     assert_eq!(proven.retreat.map(|retreat| retreat.target), Some(percent(10)));
     assert_eq!(proven.shift, 0);
+    // Nobody balances what was found: a next stage below it is not beyond anything.
+    let found = between(6.1, 20.0).soaked().but(|case| {
+        case.plan.stages[3].weight = percent(50);
+        stand(case, percent(66));
+    });
+    assert_eq!(found.decide().state.shift, 0);
     // The next stage begins where this one stood.
     let next = moved(between(10.0, 20.0), 200).soaked().decide().state;
     assert_eq!((next.stage, next.shift, next.raise.map(|raise| raise.to)), (Some(3), 0, Some(percent(100))));

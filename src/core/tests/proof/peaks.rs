@@ -12,7 +12,7 @@ use crossfade_core::time::Time;
 use proptest::prelude::*;
 
 use crate::build::{
-    Case, NOW, capacity, declared, minutes, percent, quiet, rate, reading, standing_at, told,
+    Case, NOW, capacity, declared, minutes, percent, quiet, rate, reading, seconds, standing_at, told,
 };
 
 /// The world is looked at so often.
@@ -81,7 +81,7 @@ fn a_stage_is_proven_when_it_has_seen_as_many_full_days_with_a_peak() {
     assert_eq!((seen(&case), is_proven(&case)), (0, false), "the first look began the day");
     pass(&mut case, STEP, 100.0);
     assert_eq!((seen(&case), is_proven(&case)), (1, false));
-    pass(&mut case, hours(24) - STEP, 100.0);
+    pass(&mut case, seconds(24 * 3600 - 30), 100.0);
     assert_eq!((seen(&case), is_proven(&case)), (1, false));
     case.now = case.now + STEP;
     case.seen.instances.iter_mut().for_each(|seen| seen.reading = Some((case.now, reading(percent(50)))));
@@ -118,15 +118,15 @@ fn a_day_that_a_later_one_outgrows_counts_no_more() {
 
 #[test]
 fn two_hours_of_a_day_may_pass_unwatched_and_no_more() {
-    let day = |unwatched: Duration| {
+    let day = |unwatched: u64| {
         let mut case = asked(2);
         pass(&mut case, hours(20), 100.0);
-        pause(&mut case, unwatched, 100.0);
-        pass(&mut case, hours(4) - unwatched + STEP, 100.0);
+        pause(&mut case, seconds(unwatched), 100.0);
+        pass(&mut case, seconds(4 * 3600 + 30 - unwatched), 100.0);
         seen(&case)
     };
     // The clock has stood from the last look before the pause to the first after it.
-    assert_eq!((day(hours(2) - STEP), day(hours(2))), (1, 0));
+    assert_eq!((day(7170), day(7200)), (1, 0));
     let mut restarted = asked(2);
     pass(&mut restarted, hours(10), 100.0);
     restart(&mut restarted, hours(1));
@@ -242,9 +242,9 @@ fn the_period_is_stored_at_each_sixtieth_and_with_each_peak() {
         });
         !case.decide().actions.is_empty()
     };
-    let part = minutes(24);
-    assert!(!at(part - Duration::from_millis(10_001), Duration::from_secs(10)));
-    assert!(at(part - Duration::from_secs(10), Duration::from_secs(10)));
+    // A sixtieth of a day is 24 minutes.
+    assert!(!at(Duration::from_millis(1_429_999), Duration::from_secs(10)));
+    assert!(at(Duration::from_secs(1_430), Duration::from_secs(10)));
     assert!(at(hours(24), Duration::from_secs(10)), "a full one");
     assert!(!at(hours(20), Duration::from_secs(10)), "the part has just begun");
 }
@@ -286,7 +286,7 @@ fn days(record: &[(Time, Option<f64>)], highest: f64) -> u32 {
         let watched: Vec<f64> = within.filter_map(|(_, demand)| *demand).collect();
         let near = watched.iter().any(|demand| *demand >= 0.9 * highest);
         // One look more or less at each end of what was not watched.
-        if near && STEP * u32::try_from(watched.len()).unwrap() >= hours(22) - STEP * 40 {
+        if near && STEP * u32::try_from(watched.len()).unwrap() + STEP * 40 >= hours(22) {
             found += 1;
             free_from = *end;
         }
