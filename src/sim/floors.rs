@@ -52,11 +52,14 @@ impl Service {
     fn promise(&mut self, pods: u32, lowers: bool, now: Time) -> Found {
         let Some(autoscaler) = &mut self.autoscaler else {
             // Nobody takes away what is scaled by hand.
-            let [_, side] = &mut self.sides;
-            if pods > side.asked() {
-                side.set_servers(pods, now);
+            let more = pods.saturating_sub(self.replicas);
+            if more > 0 {
+                self.replicas = pods;
+                let [_, side] = &mut self.sides;
+                side.set_servers(side.asked() + more, now);
             }
-            return Found { pods: Some(side.asked()), object: "pods".into(), before: None, lack: None };
+            let (pods, before) = (Some(self.replicas), None);
+            return Found { pods, object: "pods".into(), before, lack: None };
         };
         if lowers || pods > autoscaler.floor().0 {
             autoscaler.promise(pods);

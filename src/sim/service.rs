@@ -23,6 +23,8 @@ pub struct Service {
     pub sides: [Side; 2],
     /// What scales the pods.
     pub autoscaler: Option<Autoscaler>,
+    /// The pods that the workload asks for, if nothing scales it: those that are lost do not come back.
+    pub(crate) replicas: u32,
     /// Requests per second that Kubernetes worked on in the present step: those that waited in vain for a
     /// connection cost no CPU.
     pub(crate) working: f64,
@@ -106,6 +108,7 @@ impl Service {
             demand: Demand::new(setup.demand),
             sides: [Side::new(setup.legacy), Side::new(setup.kubernetes)],
             autoscaler: setup.autoscaler.map(Autoscaler::new),
+            replicas: setup.kubernetes.servers,
             working: 0.0,
             balancers: setup.plan.instances().map(|_| Balancer::new(setup.weight, up)).collect(),
             late: Vec::new(),
