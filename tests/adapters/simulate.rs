@@ -28,6 +28,7 @@ spec:
       pause: {above: 1500, for: 3s}
       rollback: {above: 1800, for: 8s, within: 10s}
       resume: {below: 1200, for: 60s}
+  rollback: {when: Always}
 "#;
 
 fn scenario(weight: u8) -> String {

@@ -1,5 +1,6 @@
 //! Each rule with what it refuses and what it lets through, on the API server and offline.
 
+mod balance;
 mod capacity;
 mod kubernetes;
 
@@ -242,8 +243,8 @@ async fn create(spec: &Value) -> Result<(), String> {
 #[tokio::test]
 async fn every_rule_refuses_what_is_wrong_with_its_message_and_lets_the_right_through() {
     let mut told = BTreeSet::new();
-    for Case { law, wrong, right } in cases().into_iter().chain(capacity::cases()).chain(kubernetes::cases())
-    {
+    let others = [balance::cases(), capacity::cases(), kubernetes::cases()];
+    for Case { law, wrong, right } in cases().into_iter().chain(others.into_iter().flatten()) {
         told.insert(law.reason);
         let message = law.message();
         let refused = create(&changed(&wrong)).await.expect_err(&format!("accepted: {wrong:?}"));
