@@ -166,6 +166,10 @@ impl Watch {
 
     /// What the samples say of whose surge it is; `tripped` while a guard of the database is.
     pub fn look(&mut self, tripped: bool, now: Time) -> Look {
+        // Nobody asks in calm whose surge it is, where the sides are not told apart.
+        if !tripped && self.sides.is_none() {
+            return Look::default();
+        }
         let fresh = self.newest.filter(|newest| now.since(*newest) <= self.stale_after());
         let counts = self.down.is_none() && self.returning.is_none_or(|until| until <= now);
         let normal = self.sides.as_ref().and_then(|sides| sides.normal());

@@ -24,6 +24,9 @@ pub fn keep(turn: &mut Turn) {
     if workloads.iter().any(|workload| workload.floor) {
         follow(turn, workloads);
     }
+    if turn.state.floors.is_empty() {
+        return;
+    }
     // What the plan no longer names is given back at once: somebody asked for it.
     let known = turn.state.floors.len();
     turn.state.floors.retain(|name, _| workloads.iter().filter(raised).any(|it| it.name == *name));
