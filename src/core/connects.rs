@@ -120,9 +120,8 @@ impl Tally {
             legacy: rate.legacy * seconds,
             kubernetes: rate.kubernetes * seconds,
         };
-        let since = Time::from_millis(at.as_millis().saturating_sub(millis(covers)));
         let part = Part {
-            since,
+            since: at - covers,
             covers,
             all: all * seconds,
             connects: times(connects),
@@ -180,8 +179,4 @@ impl Tally {
         self.parts.iter().filter(|part| part.since >= since).for_each(|part| sum.add(part));
         sum
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

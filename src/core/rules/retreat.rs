@@ -222,14 +222,18 @@ pub fn fall(turn: &mut Turn, to: Weight, reason: Reason) {
 /// How far the weight has fallen within the last `every`, by whatever: it counts as a part of the
 /// step (a new holder may find what the one before it has just done).
 pub fn fallen(turn: &Turn, every: Duration) -> Weight {
-    let young = turn.state.history.iter().filter(|step| turn.now.since(step.at) < every);
-    young.fold(Weight::ZERO, |sum, step| sum.plus(step.from.minus(step.to)))
+    falls(turn, |at| turn.now.since(at) < every)
 }
 
 /// How far the weight has fallen at `since` or later.
 pub fn fallen_since(turn: &Turn, since: Time) -> Weight {
-    let later = turn.state.history.iter().filter(|step| step.at >= since);
-    later.fold(Weight::ZERO, |sum, step| sum.plus(step.from.minus(step.to)))
+    falls(turn, |at| at >= since)
+}
+
+/// The falls of the moves whose time counts, together.
+fn falls(turn: &Turn, counts: impl Fn(Time) -> bool) -> Weight {
+    let moves = turn.state.history.iter().filter(|step| counts(step.at));
+    moves.fold(Weight::ZERO, |sum, step| sum.plus(step.from.minus(step.to)))
 }
 
 /// The cooldown after the `retreats`-th retreat within a day.
