@@ -13,19 +13,14 @@ use crossfade::control::floors::{FloorWire, Keeper, Space};
 use crossfade::control::key::PlanKey;
 use crossfade::control::mailbox::Mailbox;
 use crossfade::control::operator::Operator;
-use crossfade::control::teller::Teller;
 use crossfade::core::capacity::{Figure, Source};
 use crossfade::core::lease::{Answer, Found, Lease, Record, Times};
 use crossfade::core::plan::{Plan, Stage};
 use crossfade::core::report::Report;
 use crossfade::core::state::State;
 use crossfade::core::weight::Weight;
-use crossfade::serve::health::Health;
-use crossfade::serve::metrics::Metrics;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use serde_json::Value;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -172,15 +167,7 @@ impl Ground {
     /// Promises pods for the first stage, half of the traffic: (200 + half of 200) / 0.95 = 316, which is 7
     /// pods of 50, and one more. Two are warm.
     pub async fn begin(cluster: &Cluster, namespace: &str, target: &Target) -> Result<Self> {
-        let kubeconfig = cluster.operator_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
-        let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        config.default_retry = false;
-        let client = Client::try_from(config)?;
-        let metrics = Arc::new(Metrics::new());
-        let (teller, _queue) = Teller::new(metrics.clone());
-        let (refused, _) = mpsc::channel(8);
-        let operator = Arc::new(Operator::new(metrics, Arc::new(Health::default()), teller, refused));
+        let (client, operator) = place::operator(cluster, OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
         operator.stand(&held(&operator));
         let (key, mailbox) = (PlanKey::new(namespace, "mail"), Arc::new(Mailbox::default()));
         let found = object(cluster, namespace, "mplan/mail").await?;

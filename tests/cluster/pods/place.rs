@@ -153,14 +153,7 @@ impl Drop for Place {
 impl Place {
     /// Counts the pods of the Deployment `mail`, as an account that has no other rights.
     pub async fn begin(cluster: &Cluster, namespace: &str, warm_up: Duration) -> Result<Self> {
-        let kubeconfig = Kubeconfig::read_from(cluster.operator_kubeconfig(namespace, "looker").await?)?;
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        config.default_retry = false;
-        let client = Client::try_from(config)?;
-        let metrics = Arc::new(Metrics::new());
-        let (teller, _queue) = Teller::new(metrics.clone());
-        let (refused, _) = mpsc::channel(8);
-        let operator = Arc::new(Operator::new(metrics, Arc::new(Health::default()), teller, refused));
+        let (client, operator) = operator(cluster, namespace, "looker").await?;
         let key = PlanKey::new(namespace, "mail");
         let mailbox = Arc::new(Mailbox::default());
         let links = Links {
@@ -229,6 +222,18 @@ impl Place {
         }
         Ok(begin.elapsed())
     }
+}
+
+/// What an operator shares between its tasks, and a client with the rights of an account of `namespace`.
+pub async fn operator(cluster: &Cluster, namespace: &str, account: &str) -> Result<(Client, Arc<Operator>)> {
+    let kubeconfig = Kubeconfig::read_from(cluster.operator_kubeconfig(namespace, account).await?)?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    config.default_retry = false;
+    let metrics = Arc::new(Metrics::new());
+    let (teller, _queue) = Teller::new(metrics.clone());
+    let (refused, _) = mpsc::channel(8);
+    let operator = Operator::new(metrics, Arc::new(Health::default()), teller, refused);
+    Ok((Client::try_from(config)?, Arc::new(operator)))
 }
 
 /// A load balancer that stands where it was told to, and a record that is stored at once.
