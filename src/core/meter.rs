@@ -32,6 +32,10 @@ mod tests;
 /// breach"): the clients' reconnect storm is no surge.
 pub const RETURNING: Duration = Duration::from_mins(1);
 
+/// A server counts its uptime by the wall clock, which may be set back a little, in seconds: no restart. One
+/// within its first seconds shows by the connection that was lost.
+const SET_BACK: u64 = 2;
+
 /// From this share of the maximum on, in percent, a low connection rate proves nothing (R6).
 pub const SATURATED_PERCENT: f64 = 90.0;
 
@@ -152,7 +156,9 @@ impl Meter {
 
     fn counters(&mut self, now: &Counters, at: Time) -> Observation {
         let here = (now.identity, now.uptime);
-        let restarted = self.server.is_some_and(|(identity, uptime)| identity != here.0 || here.1 < uptime);
+        let restarted = self
+            .server
+            .is_some_and(|(identity, uptime)| identity != here.0 || here.1.saturating_add(SET_BACK) < uptime);
         if restarted {
             self.before = None;
         }

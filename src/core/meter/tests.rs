@@ -249,6 +249,18 @@ fn a_restart_or_another_server_begins_the_minute_anew() {
 }
 
 #[test]
+fn an_uptime_that_is_set_back_by_seconds_is_no_restart() {
+    let answers = [base(), Counters { uptime: base().uptime - 2, attempts: base().attempts + 7, ..base() }];
+    let answers = answers.map(Answer::Counters);
+    let seen = last(&[(0, answers[0].clone()), (1_000, answers[1].clone())]);
+    assert_eq!(seen.returning_until, None);
+    assert_eq!(sample(seen).connection_rate, Some(7.0));
+
+    let back = Answer::Counters(Counters { uptime: base().uptime - 3, ..base() });
+    assert_eq!(last(&[(0, answers[0].clone()), (1_000, back)]).returning_until, Some(at(1_000) + RETURNING));
+}
+
+#[test]
 fn a_database_that_was_never_there_returns_when_it_comes() {
     let mut meter = Meter::new();
     meter.observe(&down(), at(0));

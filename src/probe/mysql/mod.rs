@@ -246,7 +246,7 @@ impl Source {
                     return self.said(said);
                 }
                 Ok(Err(failure)) => return self.fail(failure),
-                Err(_) => return self.late(),
+                Err(_) => return self.late(begin),
             }
         }
         self.resting()
@@ -309,8 +309,10 @@ impl Source {
         }
     }
 
-    fn late(&mut self) -> Answer {
-        if self.asked.is_none_or(|asked| asked.elapsed() < self.config.patience) {
+    /// Gives the connection up when it was asked in vain and too long before this call: one that spans a
+    /// standstill of the operator itself (a machine that moves) says nothing of the database.
+    fn late(&mut self, begin: Instant) -> Answer {
+        if self.asked.is_none_or(|asked| begin.saturating_duration_since(asked) < self.config.patience) {
             return Answer::Late;
         }
         let address = self.config.address(self.config.port);

@@ -179,6 +179,23 @@ async fn a_frozen_server_is_given_up_in_the_end() {
 }
 
 #[tokio::test]
+async fn a_standstill_of_our_own_is_no_loss_of_the_database() {
+    let server = MariaDb::start(Options::default());
+    let mut source = hasty(server.port());
+    let before = until_counters(&mut source).await;
+    server.freeze();
+    {
+        let mut asking = std::pin::pin!(source.ask());
+        let early = tokio::time::timeout(Duration::from_millis(20), &mut asking).await;
+        assert!(early.is_err(), "a frozen server answered: {early:?}");
+        std::thread::sleep(Duration::from_millis(400));
+        assert_eq!(asking.await, Answer::Late, "longer than the patience, and nobody waited");
+    }
+    server.thaw();
+    assert_eq!(until_counters(&mut source).await.attempts, before.attempts, "the same connection answers");
+}
+
+#[tokio::test]
 async fn a_restart_is_seen_by_the_uptime() {
     let mut server = MariaDb::start(Options::default());
     let (mut source, mut meter) = (source(&server), Meter::new());

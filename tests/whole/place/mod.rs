@@ -10,7 +10,7 @@ mod storm;
 
 pub use crate::mail::condition;
 pub use ground::{Ground, shared};
-pub use reading::{accepted, blocked_by, differences, moves, near, soaks_in};
+pub use reading::{accepted, blocked_by, brief, differences, moves, near, soaks_in};
 pub use storm::Storm;
 
 use std::env;
@@ -34,6 +34,9 @@ use crate::stage::world::{self, OPERATOR_NAMESPACE, plan_resource};
 
 /// How often is looked whether what is waited for has come.
 const POLL: Duration = Duration::from_millis(50);
+/// How long a plan may take to go on, in seconds: a short ramp on a busy machine, and the minute for which a
+/// database's data counts for nothing when its connection was lost for a moment.
+pub const GOES_ON: u64 = 60 + 60;
 /// The user that the operator is for the API server.
 const OPERATOR_USER: &str = "system:serviceaccount:crossfade-system:crossfade";
 
@@ -202,8 +205,8 @@ impl<'a> Place<'a> {
                 return Ok(status);
             }
             if begin.elapsed() > Duration::from_secs(within) {
-                let log = self.ground.log(&self.namespace);
-                bail!("{name} is not {what} within {within} s: {status:#}\nthe operator's log:\n{log}");
+                let (status, log) = (brief(&status), self.ground.log(&self.namespace));
+                bail!("{name} is not {what} within {within} s: {status}\nthe operator's log:\n{log}");
             }
             sleep(POLL).await;
         }
@@ -216,7 +219,13 @@ impl<'a> Place<'a> {
         while begin.elapsed() < time {
             let status = self.status().await?;
             let log = || self.ground.log(&self.namespace);
-            ensure!(is(&status), "no longer {what} after {:?}: {status:#}\n{}", begin.elapsed(), log());
+            ensure!(
+                is(&status),
+                "no longer {what} after {:?}: {}\n{}",
+                begin.elapsed(),
+                brief(&status),
+                log()
+            );
             sleep(POLL).await;
         }
         Ok(())
@@ -236,8 +245,8 @@ impl<'a> Place<'a> {
                 return Ok(());
             }
             if begin.elapsed() > Duration::from_secs(within) {
-                let (status, log) = (self.status().await?, self.ground.log(&self.namespace));
-                bail!("the weight is {is} % and not {weight} % within {within} s: {status:#}\n{log}");
+                let (status, log) = (brief(&self.status().await?), self.ground.log(&self.namespace));
+                bail!("the weight is {is} % and not {weight} % within {within} s: {status}\n{log}");
             }
             sleep(POLL).await;
         }
@@ -250,8 +259,8 @@ impl<'a> Place<'a> {
             let is = self.weight().await?;
             ensure!(
                 near(is, weight),
-                "the weight is {is} % instead of {weight} %: {:#}",
-                self.status().await?
+                "the weight is {is} % instead of {weight} %: {}",
+                brief(&self.status().await?)
             );
             sleep(POLL).await;
         }

@@ -59,3 +59,10 @@ pub fn differences(before: &Value, after: &Value) -> String {
     collect("", before, after, &mut lines);
     lines.join("\n")
 }
+
+/// A status without the accepted spec, in short lines: what a test that fails shows.
+pub fn brief(status: &Value) -> String {
+    let Some(fields) = status.as_object() else { return status.to_string() };
+    let lines = fields.iter().filter(|(name, _)| *name != "accepted");
+    lines.map(|(name, value)| format!("  {name}: {value}\n")).collect()
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::place::{Place, accepted, blocked_by, condition, moves, shared, soaks_in};
+use crate::place::{GOES_ON, Place, accepted, blocked_by, condition, moves, shared, soaks_in};
 
 /// How long a database that came back is left alone, in seconds, and some for a slow machine.
 const RETURNING: u64 = 60 + 30;
@@ -34,7 +34,7 @@ async fn a_database_killed_in_mid_ramp_pauses_the_plan_and_never_makes_it_retrea
     let mut place = Place::new(shared().await?, "killed").await?;
     let ramp = json!({"step": 5, "every": "1s"});
     place.begin(&place.plan(|spec| spec["stages"][1]["ramp"] = ramp)).await?;
-    place.until("on its way", 30, |status| status["weight"]["actual"].as_f64() >= Some(20.0)).await?;
+    place.until("on its way", GOES_ON, |status| status["weight"]["actual"].as_f64() >= Some(20.0)).await?;
     place.database.kill();
     let status = place.until("paused", 5, |status| status["phase"] == "Paused" && down(status)).await?;
     let (before, weight) = (moves(&status), status["weight"]["intended"].as_f64().unwrap_or_default());

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::place::{Place, blocked_by, condition, moves, shared, soaks_in};
+use crate::place::{GOES_ON, Place, blocked_by, condition, moves, shared, soaks_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_database_is_unknown_and_moves_nothing() -> Result<()> {
     let place = Place::new(shared().await?, "frozen").await?;
     place.begin(&place.plan(|_| ())).await?;
-    let before = place.until("soaking at half", 30, |status| soaks_in(status, "half")).await?;
+    let before = place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
     place.database.freeze();
     let unknown = |status: &Value| blocked_by(status, "DataUnknown");
     let status = place.until("unknown", 5, unknown).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::place::{Place, blocked_by, moves, shared, soaks_in};
+use crate::place::{GOES_ON, Place, blocked_by, moves, shared, soaks_in};
 use crate::stage::mariadb;
 
 /// The level of a guard in the status.
@@ -22,7 +22,7 @@ async fn a_full_database_keeps_its_guards_tripped_although_its_counter_stands_st
     // One stage, so that there is one retreat, to 0.
     let stages = json!([{"name": "half", "weight": 50, "soak": {"for": "24h"}}]);
     place.begin(&place.plan(|spec| spec["stages"] = stages)).await?;
-    place.until("soaking at half", 30, |status| soaks_in(status, "half")).await?;
+    place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
 
     // A surge that takes every slot and holds it.
     let storm = place.storm(120.0);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::place::{Place, accepted, shared, soaks_in};
+use crate::place::{GOES_ON, Place, accepted, shared, soaks_in};
 use crate::stage::mariadb::Tls;
 use crate::stage::prometheus::{Metric, Prometheus};
 
@@ -39,7 +39,7 @@ async fn what_a_prometheus_measures_is_known_and_what_it_does_not_is_told_by_its
         spec["legacy"] = json!({"capacity": {"prometheus": asked("vector(300)")}});
     });
     place.begin(&plan).await?;
-    let status = place.until("soaking at half", 40, |status| soaks_in(status, "half")).await?;
+    let status = place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
     assert_eq!(status["demand"]["requestsPerSecond"], 120.0);
     assert_eq!(status["legacy"]["readyRequestsPerSecond"], 300.0);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::place::{Place, blocked_by, condition, moves, shared, soaks_in};
+use crate::place::{GOES_ON, Place, blocked_by, condition, moves, shared, soaks_in};
 
 /// A long ramp: 5 points a second up to 80 %.
 fn slowly(spec: &mut Value) {
@@ -17,7 +17,7 @@ fn slowly(spec: &mut Value) {
 
 /// Waits until the ramp is between 20 and 75 %, and returns where.
 async fn on_its_way(place: &Place<'_>) -> Result<Value> {
-    place.until("on its way", 30, |status| status["weight"]["intended"].as_f64() >= Some(20.0)).await
+    place.until("on its way", GOES_ON, |status| status["weight"]["intended"].as_f64() >= Some(20.0)).await
 }
 
 /// The weight after whatever was already under way has been done.
@@ -85,7 +85,7 @@ async fn a_held_plan_holds_in_mid_ramp_and_goes_on_when_the_hold_is_taken_away()
 async fn a_lowered_target_stage_walks_back_in_steps_without_a_cooldown() -> Result<()> {
     let place = Place::new(shared().await?, "target-lowered").await?;
     place.begin(&place.plan(|_| ())).await?;
-    place.until("soaking at half", 30, |status| soaks_in(status, "half")).await?;
+    place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
     place.change(json!({"spec": {"targetStage": "tenth"}})).await?;
     let status = place
         .until("back in the first stage", 15, |status| {
@@ -104,7 +104,7 @@ async fn a_lowered_target_stage_walks_back_in_steps_without_a_cooldown() -> Resu
     place.weight_stays(10.0, Duration::from_millis(1500)).await?;
 
     place.change(json!({"spec": {"targetStage": null}})).await?;
-    place.until("soaking at half again", 30, |status| soaks_in(status, "half")).await?;
+    place.until("soaking at half again", GOES_ON, |status| soaks_in(status, "half")).await?;
     place.until_weight(50.0, 2).await
 }
 

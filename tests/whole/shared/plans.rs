@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::place::{Place, accepted, condition, differences, moves, shared, soaks_in};
+use crate::place::{GOES_ON, Place, accepted, condition, differences, moves, shared, soaks_in};
 
 /// The stages of a plan that goes to `weight` and stays.
 fn stages(weight: f64) -> Value {
@@ -19,7 +19,7 @@ fn stages(weight: f64) -> Value {
 async fn a_wrong_spec_is_told_and_the_accepted_one_goes_on_with_its_guards() -> Result<()> {
     let place = Place::new(shared().await?, "wrong-spec").await?;
     place.begin(&place.plan(|spec| spec["stages"] = stages(50.0))).await?;
-    let good = place.until("soaking at half", 30, |status| soaks_in(status, "half")).await?;
+    let good = place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
 
     // The API server cannot say this in its schema; the operator can.
     let twice = |spec: &mut Value| {
@@ -62,7 +62,7 @@ async fn a_plan_made_anew_adopts_the_weight_that_it_finds_and_writes_nothing() -
     let place = Place::new(shared().await?, "made-anew").await?;
     let plan = place.plan(|spec| spec["stages"] = stages(50.0));
     place.begin(&plan).await?;
-    place.until("soaking at half", 30, |status| soaks_in(status, "half")).await?;
+    place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
     place.delete("mail").await?;
     // The same share in other numbers: any write of ours would be seen.
     for server in ["vm-1", "vm-2", "ingress-1", "ingress-2"] {
@@ -71,7 +71,7 @@ async fn a_plan_made_anew_adopts_the_weight_that_it_finds_and_writes_nothing() -
     place.weight_stays(50.0, Duration::from_secs(2)).await?;
 
     place.apply(&plan).await?;
-    let status = place.until("soaking at half again", 20, |status| soaks_in(status, "half")).await?;
+    let status = place.until("soaking at half again", GOES_ON, |status| soaks_in(status, "half")).await?;
     assert_eq!(status["weight"], json!({"intended": 50, "actual": 50}));
     assert_eq!(moves(&status), [""; 0], "adopting is no move");
     place.weight_stays(50.0, Duration::from_secs(2)).await?;
@@ -88,7 +88,7 @@ async fn a_route_belongs_to_the_older_plan_until_that_one_is_deleted() -> Result
     // By name the younger one would come first.
     let older = place.plan_named("the-older", |spec| spec["stages"] = stages(20.0));
     place.begin(&older).await?;
-    place.until_of("the-older", "soaking at half", 30, |status| soaks_in(status, "half")).await?;
+    place.until_of("the-older", "soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
     place.apply(&place.plan_named("another", |spec| spec["stages"] = stages(40.0))).await?;
     let taken = |status: &Value| accepted(status) == ["False", "RouteTaken"];
     let status = place.until_of("another", "told that the route is taken", 10, taken).await?;
@@ -99,7 +99,7 @@ async fn a_route_belongs_to_the_older_plan_until_that_one_is_deleted() -> Result
 
     place.delete("the-older").await?;
     let soaks = |status: &Value| soaks_in(status, "half");
-    let status = place.until_of("another", "soaking at half", 30, soaks).await?;
+    let status = place.until_of("another", "soaking at half", GOES_ON, soaks).await?;
     assert_eq!(accepted(&status), ["True", "Accepted"]);
     // It adopted the 20 % and went on from there.
     assert_eq!(moves(&status), ["Raising 20 -> 40"]);
@@ -110,7 +110,7 @@ async fn a_route_belongs_to_the_older_plan_until_that_one_is_deleted() -> Result
 async fn while_nothing_changes_the_operator_writes_nothing_but_its_lease() -> Result<()> {
     let place = Place::new(shared().await?, "quiet").await?;
     place.begin(&place.plan(|_| ())).await?;
-    place.until("soaking at half", 30, |status| soaks_in(status, "half")).await?;
+    place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
     // What was decided up to now is written, when the figures have settled.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (before, stored) = (place.writes()?, place.status().await?);

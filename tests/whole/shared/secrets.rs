@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::place::{Place, accepted, blocked_by, condition, shared, soaks_in};
+use crate::place::{GOES_ON, Place, accepted, blocked_by, condition, shared, soaks_in};
 use crate::stage::mariadb::MONITOR;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ async fn a_missing_secret_is_told_and_the_plan_goes_on_when_it_is_there() -> Res
     place.weight_stays(0.0, Duration::from_secs(1)).await?;
 
     place.secret(MONITOR.password).await?;
-    let status = place.until("soaking at half", 40, |status| soaks_in(status, "half")).await?;
+    let status = place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
     assert_eq!(accepted(&status), ["True", "Accepted"]);
     Ok(())
 }
@@ -44,7 +44,7 @@ async fn a_missing_right_is_told_with_the_command_that_grants_it() -> Result<()>
     let file = place.ground.cluster.dir().join("no-right-plan.json");
     std::fs::write(&file, plan.to_string())?;
     place.run(&command.replace("FILE", &file.display().to_string())).await?;
-    place.until("soaking at half", 40, |status| soaks_in(status, "half")).await?;
+    place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
     Ok(())
 }
 
@@ -60,7 +60,7 @@ async fn a_wrong_password_is_told_and_a_corrected_secret_is_read_again() -> Resu
 
     place.secret(MONITOR.password).await?;
     // Read again at most every 30 s.
-    place.until("soaking at half", 50, |status| soaks_in(status, "half")).await?;
+    place.until("soaking at half", GOES_ON, |status| soaks_in(status, "half")).await?;
 
     // Nothing of a password is ever shown.
     let client = place.ground.cluster.kubectl(["get", "mplan,events", "-n", "wrong-password", "-o", "json"]);
