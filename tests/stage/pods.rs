@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1;
+use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use tokio_util::task::AbortOnDropHandle;
@@ -80,7 +81,8 @@ struct Seats {
 
 /// Follows the pods for as long as a server can be had for each.
 async fn serve(pods: Api<v1::Pod>, mut seats: Seats, known: Shared) -> Result<()> {
-    let mut events = pin!(watcher(pods, watcher::Config::default()));
+    // Without a pause a watch whose client is gone would be begun anew without end.
+    let mut events = pin!(watcher(pods, watcher::Config::default()).default_backoff());
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Apply(pod) | Event::InitApply(pod)) => {

@@ -125,8 +125,7 @@ impl Cluster {
             let (path, _) = as_user("scheduler.kubeconfig", user)?;
             own.controllers.push(Mutex::new(plan.scheduler(&path).start()?));
             own.controllers.push(Mutex::new(nodes::kwok(&kubeconfig, dir.path()).await?.start()?));
-            nodes::create(&config, options.nodes).await?;
-            own.until(async || nodes::are_ready(&config).await).await.context("start the nodes")?;
+            Box::pin(own.populated(&config, options.nodes)).await.context("start the nodes")?;
         }
         let kubectl = assets.program("kubectl");
         Ok(Self { own: Some(own), config, kubeconfig, kubectl, dir })
@@ -290,6 +289,12 @@ impl Own {
             Ok(())
         })
         .await
+    }
+
+    /// Makes so many nodes, and waits until they may be given pods.
+    async fn populated(&self, config: &Config, nodes: usize) -> Result<()> {
+        nodes::create(config, nodes).await?;
+        self.until(async || nodes::are_ready(config).await).await
     }
 
     /// Asks every [`POLL`] until `ask` succeeds, a program ended, or
