@@ -109,17 +109,20 @@ struct Ground {
     polls: Polls,
 }
 
+/// Two nodes, and servers for twice the pods that the floors ask for: one that ends has its own until it
+/// is gone.
+fn settings() -> Settings {
+    Settings {
+        rate: DEMAND,
+        kubernetes: 16,
+        backend: pods::CHECK.into(),
+        cluster: cluster::Options { controllers: true, nodes: 2 },
+        ..Settings::default()
+    }
+}
+
 impl Ground {
-    async fn start() -> Result<Self> {
-        let settings = Settings {
-            rate: DEMAND,
-            // Twice what the floors ask for: those that end have theirs until they are gone.
-            kubernetes: 16,
-            backend: pods::CHECK.into(),
-            cluster: cluster::Options { controllers: true, nodes: 2 },
-            ..Settings::default()
-        };
-        let mut world = World::start(settings, |_| ()).await?;
+    async fn on(mut world: World) -> Result<Self> {
         world.kubernetes.change(|behaviour| behaviour.capacity = PER_POD);
         let pool = std::mem::take(&mut world.kubernetes);
         let pods = Pods::follow(world.cluster.admin_client()?, NAMESPACE, pool).await?;
@@ -173,10 +176,11 @@ impl Ground {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn traffic_waits_for_pods_that_come_up_slowly_and_goes_on_while_pods_go() -> Result<()> {
-    let ground = Ground::start().await?;
-    if !ground.world.cluster.is_own() {
+    let world = World::start(settings(), |_| ()).await?;
+    if !world.cluster.is_own() {
         return Ok(());
     }
+    let ground = Ground::on(world).await?;
     let Ground { world, pods, polls } = &ground;
 
     // From nothing: the first pods are not there yet.
