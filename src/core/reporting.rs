@@ -284,6 +284,7 @@ fn databases(turn: &Turn) -> Vec<DatabaseReport> {
     tallies
         .map(|(place, tally)| DatabaseReport {
             connects: tally.known(turn.now).rate,
+            normal: turn.seen.looks.get(place).and_then(|look| look.normal),
             predicted: predict::prediction(turn, place),
         })
         .collect()

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::NormalStatus;
+
 /// The connects to a database by side. What is absent is not known now.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -10,6 +12,10 @@ pub struct ConnectsStatus {
     /// Connects per second of each side's users, as a mean of 10 to 20 s; those refused are not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections_per_second: Option<BySideStatus>,
+    /// What is normal for each side, in connects per second that all of the traffic would bring by it: a median of
+    /// 15 minutes, held while a guard of the database is tripped. A restart goes on from one of the last hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normal: Option<NormalStatus>,
     /// Why the sides are not told apart, and what to do; absent while they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
