@@ -254,7 +254,7 @@ fn what_a_raise_is_predicted_by_is_remembered_when_it_is_read_back() {
 }
 
 /// At 50 %, a rollback threshold crossed; so many connects/s are answered at most.
-fn retreating(legacy: f64, kubernetes: f64, capacity: f64) -> Case {
+pub fn retreating(legacy: f64, kubernetes: f64, capacity: f64) -> Case {
     standing_at(50).breaching(&rate()).but(|case| {
         case.plan.databases[0].by_side = true;
         case.plan.databases[0].connection_rate_capacity = Some(capacity);
