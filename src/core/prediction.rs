@@ -1,15 +1,18 @@
-//! The connection rate after a step, by what each side's requests cost: arithmetic only (DESIGN section 5).
+//! The connection rate after a step, by what each side's requests cost, or by what earlier steps have taught:
+//! arithmetic only (DESIGN section 5).
 
 use std::collections::BTreeMap;
 
+use crate::baseline::FLOOR;
 use crate::connects::{Connects, Cost};
+use crate::lessons::{Mean, Slope};
 use crate::time::Time;
 use crate::weight::Weight;
 
 /// Attempts per second that are predicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
-    /// At what is asked for now.
+    /// At what is asked for now: where that is counted, at the highest 10 s mean of the last 5 minutes.
     pub now: f64,
     /// At the highest of the window.
     pub peak: f64,
@@ -22,6 +25,8 @@ pub struct Prediction {
     pub weight: Weight,
     /// The rates, or what is not known for them.
     pub rates: Result<Rates, Missing>,
+    /// From how many steps they were learned; `None` where the sides are told apart.
+    pub steps: Option<usize>,
 }
 
 /// Why nothing is predicted.
@@ -35,9 +40,13 @@ pub enum Missing {
     Legacy,
     /// Likewise.
     Kubernetes,
+    /// Fewer than two steps have taught what a step does.
+    Steps,
+    /// What they have taught is not certain enough for a step of this size.
+    Noise,
 }
 
-/// What the sides cost when a raise was made.
+/// What a raise was predicted by when it was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Foreseen {
     /// When it was read back.
@@ -45,7 +54,60 @@ pub struct Foreseen {
     /// Where it went.
     pub to: Weight,
     /// By the database's name.
-    pub costs: BTreeMap<String, Costs>,
+    pub by: BTreeMap<String, Basis>,
+}
+
+/// What is predicted by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Basis {
+    /// The sides are told apart.
+    Users(Costs),
+    /// Earlier steps.
+    Steps(Learned),
+}
+
+impl Basis {
+    /// Attempts per second at `weight` if so much is asked for, and what chance makes of them (a standard
+    /// deviation).
+    pub fn rate(&self, weight: Weight, demand: f64) -> Result<(f64, f64), Missing> {
+        match self {
+            Self::Users(costs) => costs.rate(weight, demand),
+            Self::Steps(learned) => learned.rate(weight, demand),
+        }
+    }
+
+    /// From how many steps it was learned; `None` where the sides are told apart.
+    pub fn steps(&self) -> Option<usize> {
+        match self {
+            Self::Users(_) => None,
+            Self::Steps(learned) => Some(learned.slope.steps),
+        }
+    }
+}
+
+/// An outcome that differs from what was predicted by more than this share is wrong.
+pub const WRONG: f64 = 0.25;
+/// What chance makes is less than this, in standard deviations.
+pub const CHANCE: f64 = 3.0;
+
+/// What earlier steps have taught.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Learned {
+    /// What came where the weight stood.
+    pub level: Mean,
+    /// What a step makes of it.
+    pub slope: Slope,
+}
+
+impl Learned {
+    /// As [`Basis::rate`], if chance moves it by less than what would be wrong. What others connect cannot be
+    /// told apart: it counts as if it followed what is asked for.
+    fn rate(&self, weight: Weight, demand: f64) -> Result<(f64, f64), Missing> {
+        let by = weight.percent() / 100.0 - self.level.share;
+        let rate = (self.level.each + by * self.slope.more).max(0.0) * demand;
+        let noise = self.level.noise.hypot(by * self.slope.noise) * demand;
+        if CHANCE * noise > WRONG * rate.max(FLOOR) { Err(Missing::Noise) } else { Ok((rate, noise)) }
+    }
 }
 
 /// What each side costs a database.

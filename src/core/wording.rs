@@ -88,7 +88,7 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
 
 /// Which figure is too high, and what helps.
 fn excess_words(excess: &Excess) -> String {
-    let Excess { database, weight, rate, at_peak, limit } = excess;
+    let Excess { database, weight, rate, at_peak, limit, steps } = excess;
     let when = if *at_peak { "at the peak" } else { "at what is asked for now" };
     let (than, helps) = match limit {
         Limit::Resume(level) => (
@@ -105,8 +105,15 @@ fn excess_words(excess: &Excess) -> String {
         ),
     };
     format!(
-        "at {weight} % database {database} is predicted to get {rate:.0} connects/s {when}, and {than}: {helps}"
+        "at {weight} % database {database} is predicted to get {rate:.0} connects/s {when}{}, and {than}: {helps}{}",
+        learned(*steps),
+        if steps.is_some() { ", or forget what was learned if that is past (accept-baseline)" } else { "" }
     )
+}
+
+/// From how many steps something was learned, if it was.
+pub fn learned(steps: Option<usize>) -> String {
+    steps.map(|steps| format!(" by what {steps} steps have shown")).unwrap_or_default()
 }
 
 /// What is short, what helps, and who must do it.

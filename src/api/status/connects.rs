@@ -39,18 +39,25 @@ pub struct BySideStatus {
     pub kubernetes: f64,
 }
 
-/// The connection rate after the next step, by what each side's requests cost.
+/// The connection rate after the next step, by what each side's requests cost, or by what earlier steps have
+/// shown.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PredictedStatus {
     /// The weight after the step, in percent.
     pub weight: f64,
-    /// Attempts per second at what is asked for now.
+    /// Attempts per second at what is asked for now: where a route counts that, at the highest mean of 10 s
+    /// within the last 5 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections_per_second: Option<f64>,
     /// Attempts per second at the highest demand of `spec.demand.peakWindow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_peak: Option<f64>,
+    /// From how many steps that was learned; absent where `users` tells the sides apart. What others connect
+    /// counts as if it followed what is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 10))]
+    pub learned_from_steps: Option<u32>,
     /// Why nothing is predicted. Then nothing is asked of it either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]

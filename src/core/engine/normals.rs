@@ -70,5 +70,9 @@ impl Engine {
         if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
             watch.relearn();
         }
+        let place = self.plan.databases.iter().position(|known| known.name == database);
+        if let Some(lessons) = place.and_then(|place| self.seen.lessons.get_mut(place)) {
+            lessons.forget();
+        }
     }
 }

@@ -15,6 +15,8 @@ mod joining;
 mod normal;
 mod peaks;
 mod r12_r13_absent_and_silent;
+mod r1_learned;
+mod r1_lessons;
 mod r1_predicted;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;

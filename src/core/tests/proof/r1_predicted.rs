@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossfade_core::connects::{Cost, Tally};
 use crossfade_core::peaks::{Peak, Peaks};
-use crossfade_core::prediction::{Costs, Foreseen, Missing, Rates};
+use crossfade_core::prediction::{Basis, Costs, Foreseen, Missing, Rates};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, DatabaseReport};
 use crossfade_core::side::BySide;
@@ -181,8 +181,8 @@ fn came(legacy: f64, kubernetes: f64) -> Case {
         case.plan.databases[0].by_side = true;
         let cost = |each| Some(Cost { each, counted: 100_000.0 });
         let costs = Costs { legacy: cost(0.3), kubernetes: cost(0.5), others: 0.0 };
-        let costs = [("accounts".to_owned(), costs)].into();
-        case.state.volatile.foreseen = Some(Foreseen { at: ago(minutes(1)), to: percent(50), costs });
+        let by = [("accounts".to_owned(), Basis::Users(costs))].into();
+        case.state.volatile.foreseen = Some(Foreseen { at: ago(minutes(1)), to: percent(50), by });
         let mut known = Tally::default();
         tally(&mut known, ago(minutes(1)), minutes(5), 10, [0.3, 0.5], 0.0);
         tally(&mut known, NOW, minutes(1), 50, [legacy, kubernetes], 0.0);
@@ -246,7 +246,7 @@ fn what_a_raise_is_predicted_by_is_remembered_when_it_is_read_back() {
     });
     let foreseen = arrived.decide().state.volatile.foreseen.unwrap();
     assert_eq!((foreseen.at, foreseen.to), (NOW, percent(50)));
-    let costs = foreseen.costs["accounts"];
+    let Basis::Users(costs) = foreseen.by["accounts"] else { panic!("{foreseen:?}") };
     let each = |cost: Option<Cost>| format!("{:.3}", cost.unwrap().each);
     assert_eq!((each(costs.legacy), each(costs.kubernetes)), ("0.300".into(), "0.500".into()));
     let unknown = arrived.but(|case| case.seen.tallies = vec![Tally::default()]);
