@@ -39,6 +39,45 @@ pub struct BySideStatus {
     pub kubernetes: f64,
 }
 
+/// What was predicted of a raise, until it is compared with what came.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct ForeseenStatus {
+    /// When the raise was decided; from then on when it was read back.
+    #[schemars(length(max = 40))]
+    pub at: String,
+    /// To which weight, in percent.
+    pub to: f64,
+    /// What is predicted of each database there.
+    #[schemars(length(max = 8))]
+    pub databases: Vec<ExpectedStatus>,
+}
+
+/// What is predicted of a database at one weight, however much is asked for.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct ExpectedStatus {
+    /// The database.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Attempts to connect per request.
+    pub each: f64,
+    /// How far chance moves that: one standard deviation.
+    pub noise: f64,
+    /// Attempts per second of others, which do not follow what is asked for.
+    pub others: f64,
+    /// Where it was learned from steps of the weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taught: Option<TaughtStatus>,
+}
+
+/// What steps have taught something by.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq)]
+pub struct TaughtStatus {
+    /// How many there were.
+    pub steps: u32,
+    /// Requests per second, where the weight stood before.
+    pub demand: f64,
+}
+
 /// The connection rate after the next step, by what each side's requests cost, or by what earlier steps have
 /// shown.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
