@@ -189,6 +189,7 @@ impl Engine {
     /// What the database at `place` in the plan said.
     pub fn observe_at(&mut self, place: usize, observation: &Observation, now: Time) {
         self.tally(place, observation, now);
+        self.learn(place, observation, now);
         let by_side = self.plan.databases.get(place).is_some_and(|database| database.by_side);
         let shares = if by_side { self.seen.shares(now) } else { None };
         if let Some((_, watch)) = self.watches.get_mut(place) {
