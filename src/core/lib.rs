@@ -18,6 +18,7 @@ pub mod guard;
 mod held;
 mod lean;
 pub mod lease;
+pub mod lessons;
 pub mod load;
 pub mod meter;
 pub mod peaks;

@@ -1,15 +1,18 @@
-//! The connection rate after a step, by what each side's requests cost: arithmetic only (DESIGN section 5).
+//! The connection rate after a step, by what each side's requests cost, or by what earlier steps have taught:
+//! arithmetic only (DESIGN section 5).
 
 use std::collections::BTreeMap;
 
+use crate::baseline::FLOOR;
 use crate::connects::{Connects, Cost};
+use crate::lessons::{Mean, Slope};
 use crate::time::Time;
 use crate::weight::Weight;
 
 /// Attempts per second that are predicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
-    /// At what is asked for now.
+    /// At what is asked for now: where that is counted, at the highest 10 s mean of the last 5 minutes.
     pub now: f64,
     /// At the highest of the window.
     pub peak: f64,
@@ -22,6 +25,8 @@ pub struct Prediction {
     pub weight: Weight,
     /// The rates, or what is not known for them.
     pub rates: Result<Rates, Missing>,
+    /// From how many steps they were learned; `None` where the sides are told apart.
+    pub steps: Option<usize>,
 }
 
 /// Why nothing is predicted.
@@ -35,17 +40,112 @@ pub enum Missing {
     Legacy,
     /// Likewise.
     Kubernetes,
+    /// Fewer than two steps have taught what a step does.
+    Steps,
+    /// What they have taught is not certain enough for a step of this size.
+    Noise,
 }
 
-/// What the sides cost when a raise was made.
+/// What was predicted of a raise, until it is compared with what came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Foreseen {
-    /// When it was read back.
+    /// When it was decided; from then on when it was read back.
     pub at: Time,
-    /// Where it went.
+    /// Where it goes.
     pub to: Weight,
     /// By the database's name.
-    pub costs: BTreeMap<String, Costs>,
+    pub by: BTreeMap<String, Expected>,
+}
+
+/// What is predicted of a database at one weight, however much is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// Attempts per request.
+    pub each: f64,
+    /// How far chance moves that: one standard deviation.
+    pub noise: f64,
+    /// Attempts per second of others, which do not follow what is asked for.
+    pub others: f64,
+    /// Where steps have taught it.
+    pub taught: Option<Taught>,
+}
+
+/// What steps have taught something by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Taught {
+    /// How many there were.
+    pub steps: u32,
+    /// Requests per second, where the weight stood before.
+    pub demand: f64,
+}
+
+impl Expected {
+    /// Attempts per second if so much is asked for, and what chance makes of them (a standard deviation). What
+    /// was taught counts if chance moves it by less than what would be wrong.
+    pub fn rate(&self, demand: f64) -> Result<(f64, f64), Missing> {
+        let (rate, noise) = (self.others + self.each * demand, self.noise * demand);
+        if self.taught.is_some() && CHANCE * noise > WRONG * rate.max(FLOOR) {
+            return Err(Missing::Noise);
+        }
+        Ok((rate, noise))
+    }
+}
+
+/// What is predicted by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Basis {
+    /// The sides are told apart.
+    Users(Costs),
+    /// Earlier steps.
+    Steps(Learned),
+}
+
+impl Basis {
+    /// What is predicted at `weight`.
+    pub fn at(&self, weight: Weight) -> Result<Expected, Missing> {
+        match self {
+            Self::Users(costs) => costs.at(weight),
+            Self::Steps(learned) => Ok(learned.at(weight)),
+        }
+    }
+
+    /// From how many steps it was learned; `None` where the sides are told apart.
+    pub fn steps(&self) -> Option<usize> {
+        match self {
+            Self::Users(_) => None,
+            Self::Steps(learned) => Some(learned.slope.steps),
+        }
+    }
+}
+
+/// An outcome that differs from what was predicted by more than this share is wrong.
+pub const WRONG: f64 = 0.25;
+/// What chance makes is less than this, in standard deviations.
+pub const CHANCE: f64 = 3.0;
+
+/// What earlier steps have taught.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Learned {
+    /// What came where the weight stood.
+    pub level: Mean,
+    /// What a step makes of it.
+    pub slope: Slope,
+}
+
+impl Learned {
+    /// What others connect cannot be told apart: it counts as if it followed what is asked for.
+    fn at(&self, weight: Weight) -> Expected {
+        let by = weight.percent() / 100.0 - self.level.share;
+        Expected {
+            each: (self.level.each + by * self.slope.more).max(0.0),
+            noise: self.level.noise.hypot(by * self.slope.noise),
+            others: 0.0,
+            taught: Some(Taught {
+                steps: u32::try_from(self.slope.steps).unwrap_or(u32::MAX),
+                demand: self.level.demand,
+            }),
+        }
+    }
 }
 
 /// What each side costs a database.
@@ -66,21 +166,20 @@ impl Costs {
         Some(Self { legacy, kubernetes, others: known.others? })
     }
 
-    /// Attempts per second at `weight` if so much is asked for, and what chance makes of them (a standard
-    /// deviation).
-    pub fn rate(&self, weight: Weight, demand: f64) -> Result<(f64, f64), Missing> {
+    /// What is predicted at `weight`, where every side that it gives traffic is known.
+    fn at(&self, weight: Weight) -> Result<Expected, Missing> {
         let share = weight.percent() / 100.0;
-        let (mut rate, mut variance) = (self.others, 0.0);
+        let (mut each, mut variance) = (0.0, 0.0);
         let sides =
             [(1.0 - share, self.legacy, Missing::Legacy), (share, self.kubernetes, Missing::Kubernetes)];
         for (share, cost, missing) in sides {
             if share > 0.0 {
                 let cost = cost.ok_or(missing)?;
-                let part = share * demand * cost.each;
-                rate += part;
+                let part = share * cost.each;
+                each += part;
                 variance += part * part / cost.counted;
             }
         }
-        Ok((rate, variance.sqrt()))
+        Ok(Expected { each, noise: variance.sqrt(), others: self.others, taught: None })
     }
 }

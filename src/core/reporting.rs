@@ -281,10 +281,12 @@ pub fn report(turn: &Turn) -> Report {
 }
 
 fn databases(turn: &Turn) -> Vec<DatabaseReport> {
-    let tallies = turn.seen.tallies.iter().enumerate();
-    tallies
-        .map(|(place, tally)| DatabaseReport {
-            connects: tally.known(turn.now).rate,
+    let connects = |place: usize| turn.seen.tallies.get(place)?.known(turn.now).rate;
+    let places = 0..turn.plan.databases.len();
+    places
+        .map(|place| DatabaseReport {
+            connects: connects(place),
+            normal: turn.seen.looks.get(place).and_then(|look| look.normal),
             predicted: predict::prediction(turn, place),
         })
         .collect()

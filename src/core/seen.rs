@@ -7,6 +7,7 @@ use crate::capacity::Figure;
 use crate::connects::Tally;
 use crate::floor::Found;
 use crate::guard::Judgement;
+use crate::lessons::Lessons;
 use crate::load::{Load, Steady};
 use crate::reason::Reason;
 use crate::route;
@@ -85,6 +86,9 @@ pub struct Seen {
     pub figures: Figures,
     /// The connects to each database, in the plan's order.
     pub tallies: Vec<Tally>,
+    /// What steps of the weight have taught of each database, in the plan's order: of those whose sides are
+    /// not told apart.
+    pub lessons: Vec<Lessons>,
 }
 
 impl Seen {

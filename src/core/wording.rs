@@ -1,16 +1,18 @@
 //! R13 in words: what is waited for, until when, who must act, and what they can do.
 
+mod full;
+
 use std::time::Duration;
 
 use crate::guard::{Condition, Signal, Test, Unknown};
 use crate::periods;
 use crate::report::{Blocker, Who};
 use crate::reporting::Cause;
-use crate::rules::capacity::{self, Shortage};
+use crate::rules::capacity::Shortage;
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
 use crate::rules::predict::{Excess, Limit};
-use crate::rules::{commands, floors, peaks, strain, whose};
+use crate::rules::{commands, floors, peaks, whose};
 use crate::state::GuardKey;
 use crate::surge::Whose;
 use crate::time::Time;
@@ -86,7 +88,7 @@ pub fn words(turn: &Turn, cause: &Cause) -> Blocker {
 
 /// Which figure is too high, and what helps.
 fn excess_words(excess: &Excess) -> String {
-    let Excess { database, weight, rate, at_peak, limit } = excess;
+    let Excess { database, weight, rate, at_peak, limit, steps } = excess;
     let when = if *at_peak { "at the peak" } else { "at what is asked for now" };
     let (than, helps) = match limit {
         Limit::Resume(level) => (
@@ -103,8 +105,15 @@ fn excess_words(excess: &Excess) -> String {
         ),
     };
     format!(
-        "at {weight} % database {database} is predicted to get {rate:.0} connects/s {when}, and {than}: {helps}"
+        "at {weight} % database {database} is predicted to get {rate:.0} connects/s {when}{}, and {than}: {helps}{}",
+        learned(*steps),
+        if steps.is_some() { ", or forget what was learned if that is past (accept-baseline)" } else { "" }
     )
+}
+
+/// From how many steps something was learned, if it was.
+pub fn learned(steps: Option<usize>) -> String {
+    steps.map(|steps| format!(" by what {steps} steps have shown")).unwrap_or_default()
 }
 
 /// What is short, what helps, and who must do it.
@@ -232,26 +241,8 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             )
         }
         Obstacle::Full => {
-            let guard = state.retreat.as_ref().and_then(|retreat| retreat.guard.as_ref());
-            let why = guard.map_or("Kubernetes fails".to_owned(), |guard| {
-                format!("{} of database {} is tripped", guard.signal, guard.database)
-            });
-            let strain = turn.state.strain.filter(|_| strain::stands(turn));
-            if let Some(seen) = strain.and_then(|strain| strain.seen) {
-                let message = format!(
-                    "{why}, and legacy fails more of its requests since the last step back, so that the retreat \
-                     stands: bring legacy servers up, or shed load"
-                );
-                return asks(message, Some(seen));
-            }
-            let ready = capacity::spare(turn).legacy.ready.unwrap_or_default();
-            asks(
-                format!(
-                    "{why}, and legacy, which can carry {ready:.0} requests/s, \
-                     can take nothing more: bring legacy servers up, or shed load"
-                ),
-                state.last_step,
-            )
+            let (message, since) = full::words(turn);
+            asks(message, since)
         }
         Obstacle::AnotherRaising => {
             let other = turn.seen.others_raising.as_deref().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What the status says of the connects to a database.
 
 use super::{Engine, cut, finite, rounded};
-use crate::api::status::{BySideStatus, ConnectsStatus, PredictedStatus};
+use crate::api::status::{BySideStatus, ConnectsStatus, NormalStatus, PredictedStatus};
 use crate::core::prediction::{Missing, Prediction, Rates};
 use crate::core::side::BySide;
 
@@ -9,16 +9,18 @@ use crate::core::side::BySide;
 pub fn connects(engine: &Engine, place: usize) -> ConnectsStatus {
     let Some(database) = engine.plan.databases.get(place) else { return ConnectsStatus::default() };
     let room = engine.rooms.get(&database.name).map(|why| cut(why));
-    if !database.by_side {
-        return ConnectsStatus { room, ..ConnectsStatus::default() };
-    }
     let report = engine.report.databases.get(place);
+    let predicted = report.and_then(|report| report.predicted.as_ref()).map(predicted);
+    if !database.by_side {
+        return ConnectsStatus { room, predicted, ..ConnectsStatus::default() };
+    }
     let rates = report.and_then(|report| report.connects);
     ConnectsStatus {
         connections_per_second: rates.and_then(by_side),
+        normal: report.and_then(|report| report.normal).and_then(normal),
         sides: engine.lacks.get(&database.name).map(|why| cut(why)),
         room,
-        predicted: report.and_then(|report| report.predicted.as_ref()).map(predicted),
+        predicted,
     }
 }
 
@@ -27,18 +29,24 @@ fn by_side(BySide { legacy, kubernetes }: BySide<f64>) -> Option<BySideStatus> {
     Some(BySideStatus { legacy: rounded(legacy), kubernetes: rounded(kubernetes) })
 }
 
+fn normal(normal: BySide<f64>) -> Option<NormalStatus> {
+    by_side(normal).map(|BySideStatus { legacy, kubernetes }| NormalStatus { legacy, kubernetes })
+}
+
 fn predicted(prediction: &Prediction) -> PredictedStatus {
     let weight = prediction.weight.percent();
+    let learned_from_steps = prediction.steps.and_then(|steps| u32::try_from(steps).ok());
     match prediction.rates {
         Ok(Rates { now, peak }) => PredictedStatus {
             weight,
             connections_per_second: finite(now).map(rounded),
             at_peak: finite(peak).map(rounded),
+            learned_from_steps,
             unknown: None,
         },
         Err(missing) => {
             let unknown = Some(words(missing).into());
-            PredictedStatus { weight, unknown, ..PredictedStatus::default() }
+            PredictedStatus { weight, learned_from_steps, unknown, ..PredictedStatus::default() }
         }
     }
 }
@@ -52,5 +60,13 @@ fn words(missing: Missing) -> &'static str {
         }
         Missing::Legacy => "legacy made fewer than 100 connects in the last 5 min",
         Missing::Kubernetes => "Kubernetes made fewer than 100 connects in the last 5 min",
+        Missing::Steps => {
+            "without spec.databases[].users it is learned from steps of the weight what they do, and fewer than two \
+             were calm and 35 s long"
+        }
+        Missing::Noise => {
+            "what earlier steps have shown is not certain enough for one of this size: spec.databases[].users tells \
+             the sides apart"
+        }
     }
 }

@@ -22,6 +22,8 @@ impl Engine {
         {
             sides.seed(normal);
         }
+        // A guard that is tripped already holds it.
+        self.freeze_sides();
     }
 
     /// The baseline stands still while its guard is tripped; the trend starts anew when it clears.
@@ -67,6 +69,10 @@ impl Engine {
         let Some((_, database)) = answered.value.split_once(' ') else { return };
         if let Some((_, watch)) = self.watches.iter_mut().find(|(name, _)| name == database) {
             watch.relearn();
+        }
+        let place = self.plan.databases.iter().position(|known| known.name == database);
+        if let Some(lessons) = place.and_then(|place| self.seen.lessons.get_mut(place)) {
+            lessons.forget();
         }
     }
 }

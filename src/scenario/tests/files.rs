@@ -13,6 +13,7 @@ const FILES: &[&str] = &[
     "autoscaler-pods-wait",
     "blind",
     "cold-receiver",
+    "costs-learned",
     "counter-collapse",
     "counter-reset",
     "crash-anywhere",

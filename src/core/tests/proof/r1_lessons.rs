@@ -1,0 +1,212 @@
+//! R1: which times teach what a step does, as the engine takes samples in.
+
+use crossfade_core::capacity::Source;
+use crossfade_core::engine::Engine;
+use crossfade_core::meter::{Observation, Reading, Sample};
+use crossfade_core::route::{self, Counted, Requests};
+use crossfade_core::seen::{Authority, Wishes};
+use crossfade_core::side::BySide;
+use crossfade_core::state::{Command, State};
+use crossfade_core::time::Time;
+
+use crate::build::{NOW, capacity, declared, percent, plan, reading, seconds};
+
+/// An engine, a database that does not tell the sides apart, and two load balancers that count 500 requests/s
+/// each.
+struct Sampled {
+    engine: Engine,
+    now: Time,
+    counted: Counted,
+    /// Requests per second that fail at each load balancer.
+    failing: u64,
+}
+
+fn engine(by_side: bool) -> Sampled {
+    let mut plan = plan();
+    plan.databases[0].by_side = by_side;
+    plan.capacity = capacity(Source::Route(0), declared(1e9));
+    // So that nothing rises.
+    plan.paused = true;
+    let mut engine = Engine::new(plan, State::default(), NOW);
+    engine.set_authority(Authority::Holder);
+    Sampled { engine, now: NOW, counted: Counted::default(), failing: 0 }
+}
+
+/// What a database says in a second in which so many connect.
+fn sample(at: Time, rate: f64) -> Observation {
+    let sample = Sample { at, connection_rate: Some(rate), of_max: Some(20.0), ..Sample::default() };
+    Observation { reading: Reading::Sample(sample), returning_until: None }
+}
+
+impl Sampled {
+    /// So many seconds go by at a weight; in each the database says something else than that 0.2 connect per
+    /// request, and as many more on Kubernetes.
+    fn seconds(&mut self, count: u32, weight: u16, says: impl Fn(Observation) -> Observation) {
+        for _ in 0..count {
+            self.now = self.now + seconds(1);
+            let kubernetes = u64::from(weight) * 5;
+            let add = |requests: &mut Requests, sent: u64, failed: u64| {
+                (requests.all, requests.failed) = (requests.all + sent, requests.failed + failed);
+            };
+            add(&mut self.counted.legacy, 500 - kubernetes, self.failing);
+            add(&mut self.counted.kubernetes, kubernetes, 0);
+            for instance in 0..2 {
+                let stands = route::Reading { counted: Some(self.counted), ..reading(percent(weight)) };
+                self.engine.read(instance, Ok(stands), self.now);
+            }
+            let rate = 200.0 + 2.0 * f64::from(weight);
+            self.engine.observe("accounts", &says(sample(self.now, rate)), self.now);
+            for action in self.engine.decide(self.now) {
+                if let crossfade_core::action::Action::Record { revision } = action {
+                    self.engine.recorded(revision);
+                }
+            }
+        }
+    }
+
+    fn calm(&mut self, count: u32, weight: u16) {
+        self.seconds(count, weight, |calm| calm);
+    }
+
+    fn steps(&self) -> usize {
+        self.engine.seen().lessons[0].steps(self.now)
+    }
+}
+
+/// How many steps were learned of, of one in the midst of which something happens for a second; then, of the
+/// next.
+fn learned_around(happens: impl Fn(&mut Sampled)) -> (usize, usize) {
+    let mut sampled = engine(false);
+    sampled.calm(60, 10);
+    happens(&mut sampled);
+    sampled.calm(60, 20);
+    let around = sampled.steps();
+    sampled.calm(60, 30);
+    (around, sampled.steps())
+}
+
+fn says(sampled: &mut Sampled, says: impl Fn(Observation) -> Observation) {
+    sampled.seconds(1, 10, says);
+}
+
+fn but(mut observation: Observation, change: impl Fn(&mut Sample)) -> Observation {
+    if let Reading::Sample(sample) = &mut observation.reading {
+        change(sample);
+    }
+    observation
+}
+
+#[test]
+fn each_step_in_calm_teaches_what_it_does() {
+    assert_eq!(learned_around(|sampled| sampled.calm(1, 10)), (1, 2));
+    let mut sampled = engine(false);
+    for weight in [10, 20, 30] {
+        sampled.calm(60, weight);
+    }
+    let slope = sampled.engine.seen().lessons[0].slope(sampled.now).unwrap();
+    assert_eq!((format!("{:.3}", slope.more), slope.steps), ("0.200".into(), 2));
+}
+
+#[test]
+fn what_is_late_is_waited_for() {
+    let late = |_| Observation { reading: Reading::Late, returning_until: None };
+    assert_eq!(learned_around(|sampled| says(sampled, late)), (1, 2));
+}
+
+#[test]
+fn what_is_full_down_back_or_without_a_rate_is_not_calm() {
+    assert_eq!(learned_around(|it| says(it, |calm| but(calm, |sample| sample.saturated = true))), (0, 1));
+    assert_eq!(
+        learned_around(|it| says(it, |calm| but(calm, |sample| sample.connection_rate = None))),
+        (0, 1)
+    );
+    let down = |_| Observation {
+        reading: Reading::Down { since: NOW, error: "gone".into() },
+        returning_until: None,
+    };
+    assert_eq!(learned_around(|it| says(it, down)), (0, 1));
+    let returning = |calm: Observation| Observation { returning_until: Some(NOW + seconds(3600)), ..calm };
+    assert_eq!(learned_around(|it| says(it, returning)), (0, 1));
+}
+
+#[test]
+fn a_tripped_guard_is_not_calm() {
+    // 70 % of the connections pause at once, and clear after two minutes below 60 %.
+    let full = |calm: Observation| but(calm, |sample| sample.of_max = Some(75.0));
+    assert_eq!(learned_around(|sampled| says(sampled, full)), (0, 0));
+}
+
+#[test]
+fn requests_that_fail_are_not_calm() {
+    let failing = |failing: u64| {
+        learned_around(move |sampled| {
+            sampled.failing = failing;
+            sampled.calm(1, 10);
+            sampled.failing = 0;
+        })
+    };
+    assert_eq!(failing(5), (1, 2), "a hundredth");
+    assert_eq!(failing(6), (0, 1));
+}
+
+#[test]
+fn another_plan_that_moves_is_not_calm() {
+    let moves = |sampled: &mut Sampled| {
+        sampled.engine.set_others_raising(Some("mail/other".into()));
+        sampled.calm(1, 10);
+        sampled.engine.set_others_raising(None);
+    };
+    assert_eq!(learned_around(moves), (0, 1));
+}
+
+#[test]
+fn what_load_balancers_do_not_say_is_not_calm() {
+    let silent = |sampled: &mut Sampled| {
+        for _ in 0..7 {
+            sampled.now = sampled.now + seconds(1);
+            sampled.engine.observe("accounts", &sample(sampled.now, 220.0), sampled.now);
+        }
+    };
+    assert_eq!(learned_around(silent), (0, 1));
+}
+
+#[test]
+fn where_the_sides_are_told_apart_nothing_is_learned_and_a_new_normal_is_learned_anew() {
+    let mut apart = engine(true);
+    for weight in [10, 20, 30] {
+        apart.calm(60, weight);
+    }
+    assert_eq!(apart.steps(), 0);
+    let mut anew = engine(false);
+    for weight in [10, 20, 30] {
+        anew.calm(60, weight);
+    }
+    let commands = [(Command::AcceptBaseline, "2026-01-01T00:00:00Z accounts".to_owned())].into();
+    anew.engine.set_wishes(Wishes { hold: None, commands });
+    anew.calm(1, 30);
+    assert_eq!(anew.steps(), 0);
+    let mut replanned = engine(false);
+    for weight in [10, 20, 30] {
+        replanned.calm(60, weight);
+    }
+    let plan = replanned.engine.plan().clone();
+    replanned.engine.set_plan(plan.clone(), replanned.now);
+    assert_eq!(replanned.steps(), 2, "the same databases behind the same routes");
+    let mut apart = plan;
+    apart.databases[0].by_side = true;
+    replanned.engine.set_plan(apart, replanned.now);
+    assert_eq!(replanned.steps(), 0);
+}
+
+#[test]
+fn just_after_a_step_what_is_counted_at_two_places_does_not_fit_together() {
+    let mut sampled = engine(true);
+    let apart = |calm: Observation| {
+        but(calm, |sample| sample.by_side = Some(BySide { legacy: 180.0, kubernetes: 40.0 }))
+    };
+    sampled.seconds(66, 10, apart);
+    let requests = |sampled: &Sampled| sampled.engine.seen().tallies[0].since(NOW).known;
+    assert_eq!(requests(&sampled), seconds(54), "the first six seconds stood for nothing");
+    sampled.seconds(10, 20, apart);
+    assert_eq!(requests(&sampled), seconds(60), "nor did those after the step");
+}
