@@ -77,9 +77,10 @@ adapters: ## against real HAProxy, MariaDB, Prometheus and Chromium
 	@$(call say,adapters on the real programs)
 	$(CARGO) test --locked --test adapters
 
-controlplane: ## build the test cluster's control plane, once per machine
-	@$(call say,the test cluster's control plane (built once per machine))
+controlplane: ## build the test cluster's control plane and KWOK, once per machine
+	@$(call say,the test cluster's control plane and KWOK (built once per machine))
 	tests/controlplane/build full >/dev/null
+	tests/controlplane/build kwok >/dev/null
 
 cluster: ## against a real API server
 	@$(call say,the controller on a real control plane)

@@ -15,6 +15,8 @@ pub const MEAN: Duration = Duration::from_mins(5);
 const LEAST: Duration = Duration::from_mins(1);
 /// ... nor of a side with fewer connects than this in it: chance makes a tenth of them.
 const FEW: f64 = 100.0;
+/// ... nor of one that was asked for less long: what is counted in a moment at two places does not fit together.
+const BRIEF: Duration = Duration::from_secs(20);
 /// What one part of a mean covers at least.
 const PART: Duration = Duration::from_secs(10);
 /// What came last is no newer than this, else nothing is known of now.
@@ -59,8 +61,10 @@ pub struct Part {
     pub known: Duration,
     /// ... those of each side,
     pub requests: BySide<f64>,
-    /// ... and the connects beside them.
+    /// ... the connects beside them,
     pub beside: BySide<f64>,
+    /// ... and for how long each side was asked at all.
+    pub asked: BySide<Duration>,
 }
 
 impl Part {
@@ -79,16 +83,19 @@ impl Part {
             sum.legacy += part.legacy;
             sum.kubernetes += part.kubernetes;
         }
+        self.asked.legacy += other.asked.legacy;
+        self.asked.kubernetes += other.asked.kubernetes;
     }
 
-    /// Connects per request, of sides with at least `few` connects.
-    fn costs(&self, few: f64) -> BySide<Option<Cost>> {
-        let cost = |counted: f64, requests: f64| {
-            (counted >= few && requests > 0.0).then(|| Cost { each: counted / requests, counted })
+    /// Connects per request, of sides with at least `few` connects that were asked for so long.
+    fn costs(&self, few: f64, brief: Duration) -> BySide<Option<Cost>> {
+        let cost = |counted: f64, requests: f64, asked: Duration| {
+            let known = counted >= few && requests > 0.0 && asked >= brief;
+            known.then(|| Cost { each: counted / requests, counted })
         };
         BySide {
-            legacy: cost(self.beside.legacy, self.requests.legacy),
-            kubernetes: cost(self.beside.kubernetes, self.requests.kubernetes),
+            legacy: cost(self.beside.legacy, self.requests.legacy, self.asked.legacy),
+            kubernetes: cost(self.beside.kubernetes, self.requests.kubernetes, self.asked.kubernetes),
         }
     }
 }
@@ -120,14 +127,22 @@ impl Tally {
             legacy: rate.legacy * seconds,
             kubernetes: rate.kubernetes * seconds,
         };
+        let asked = requests.unwrap_or_default();
+        let time = |requests: f64| if requests > 0.0 { covers } else { Duration::ZERO };
+        // Of a side that nobody asks connects are no cost.
+        let beside = |connects: f64, requests: f64| if requests > 0.0 { connects * seconds } else { 0.0 };
         let part = Part {
             since: at - covers,
             covers,
             all: all * seconds,
             connects: times(connects),
             known: requests.map_or(Duration::ZERO, |_| covers),
-            requests: times(requests.unwrap_or_default()),
-            beside: requests.map_or(BySide::default(), |_| times(connects)),
+            requests: times(asked),
+            beside: BySide {
+                legacy: beside(connects.legacy, asked.legacy),
+                kubernetes: beside(connects.kubernetes, asked.kubernetes),
+            },
+            asked: BySide { legacy: time(asked.legacy), kubernetes: time(asked.kubernetes) },
         };
         if gap.is_none() {
             // What was begun before a gap is not the same time.
@@ -167,8 +182,8 @@ impl Tally {
         Connects {
             rate: rates,
             all: rates.map(|_| last.all / seconds),
-            per_request: if enough { whole.costs(FEW) } else { BySide::default() },
-            lately: last.costs(0.0),
+            per_request: if enough { whole.costs(FEW, BRIEF) } else { BySide::default() },
+            lately: last.costs(0.0, Duration::ZERO),
             others: enough.then(|| (whole.all - of_users).max(0.0) / whole.covers.as_secs_f64()),
         }
     }

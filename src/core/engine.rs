@@ -37,6 +37,8 @@ pub struct Engine {
     levels: Vec<Tripped>,
     /// What each instance's counters say, by its place.
     loads: Vec<load::Meter>,
+    /// Kubernetes' share of the traffic, and since when it is that.
+    stood: Option<(f64, Time)>,
     /// How the instances stand by what `state` remembers of them; `None` when that is to be found out.
     standing: Option<Vec<Standing>>,
     revision: u64,
@@ -54,6 +56,7 @@ impl Engine {
             watches: Vec::new(),
             levels: Vec::new(),
             loads: Vec::new(),
+            stood: None,
             standing: None,
             revision: 0,
             stored: 0,
@@ -188,10 +191,15 @@ impl Engine {
 
     /// What the database at `place` in the plan said.
     pub fn observe_at(&mut self, place: usize, observation: &Observation, now: Time) {
-        self.tally(place, observation, now);
-        self.learn(place, observation, now);
         let by_side = self.plan.databases.get(place).is_some_and(|database| database.by_side);
-        let shares = if by_side { self.seen.shares(now) } else { None };
+        let asked = by_side || self.seen.figures.load.is_some();
+        let shares = if asked { self.seen.shares(now) } else { None };
+        if by_side {
+            self.tally(place, observation, shares, now);
+        } else {
+            self.learn(place, observation, shares, now);
+        }
+        let shares = shares.filter(|_| by_side);
         if let Some((_, watch)) = self.watches.get_mut(place) {
             watch.see_shares(shares);
             watch.observe(observation, now);

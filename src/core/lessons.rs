@@ -28,7 +28,7 @@ const PART: Duration = Duration::from_secs(10);
 /// Two means that are further apart are not compared: too much else may have changed.
 const APART: Duration = Duration::from_mins(5);
 /// A share that differs by less is the same: a load balancer's weights are small integers.
-const SAME: f64 = 0.002_5;
+pub const SAME: f64 = 0.002_5;
 /// The least difference of two shares that teaches anything.
 const STEP: f64 = 0.005;
 /// If demand changed by a larger part, nobody knows how much of the attempts followed it.

@@ -117,7 +117,7 @@ pub fn learned(steps: Option<usize>) -> String {
 }
 
 /// What is short, what helps, and who must do it.
-fn short_words(turn: &Turn, shortage: &Shortage) -> (String, Who) {
+pub fn short_words(turn: &Turn, shortage: &Shortage) -> (String, Who) {
     let message = match shortage {
         Shortage::DemandUnknown => {
             "it is not known how much is asked for: see that spec.demand can be read".to_owned()

@@ -5,8 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crossfade_core::action::Action;
-use crossfade_core::capacity::{Capacity, Demand, Legacy, Source};
+use crossfade_core::capacity::{Capacity, Demand, Legacy, Source, Workload};
 use crossfade_core::engine;
+use crossfade_core::guard::Level;
 use crossfade_core::lease::Standing;
 use crossfade_core::meter::{Observation, Reading, Sample};
 use crossfade_core::plan::{Plan, When};
@@ -25,6 +26,10 @@ use crate::laws::Rule;
 pub enum Broken {
     /// Raises although a person holds or pauses the plan, or its spec is not accepted.
     R1,
+    /// While the outcome of a raise is waited for, nobody says what the sides connect.
+    R1Outcome,
+    /// Steps of the weight teach nothing.
+    R1Learned,
     /// The writes of a retreat wait for its record.
     R2,
     /// A retreat does not ask what legacy can carry.
@@ -43,6 +48,8 @@ pub enum Broken {
     R8Retreat,
     /// A raise does not ask what legacy promised to take over.
     R9,
+    /// A floor is given back while a guard is tripped.
+    R9Floor,
     /// Nobody says that another plan raises.
     R11,
     /// Whoever has held the lease once goes on writing.
@@ -53,8 +60,10 @@ pub enum Broken {
 
 impl Broken {
     /// Every one.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::R1,
+        Self::R1Outcome,
+        Self::R1Learned,
         Self::R2,
         Self::R3,
         Self::R4,
@@ -64,6 +73,7 @@ impl Broken {
         Self::R8,
         Self::R8Retreat,
         Self::R9,
+        Self::R9Floor,
         Self::R11,
         Self::R12,
         Self::R13,
@@ -72,7 +82,7 @@ impl Broken {
     /// The rule that it breaks.
     pub const fn rule(self) -> Rule {
         match self {
-            Self::R1 => Rule::R1,
+            Self::R1 | Self::R1Outcome | Self::R1Learned => Rule::R1,
             Self::R2 => Rule::R2,
             Self::R3 => Rule::R3,
             Self::R4 => Rule::R4,
@@ -80,7 +90,7 @@ impl Broken {
             Self::R6 => Rule::R6,
             Self::R7 => Rule::R7,
             Self::R8 | Self::R8Retreat => Rule::R8,
-            Self::R9 => Rule::R9,
+            Self::R9 | Self::R9Floor => Rule::R9,
             Self::R11 => Rule::R11,
             Self::R12 => Rule::R12,
             Self::R13 => Rule::R13,
@@ -91,6 +101,8 @@ impl Broken {
     pub const fn name(self) -> &'static str {
         match self {
             Self::R1 => "R1",
+            Self::R1Outcome => "R1-outcome",
+            Self::R1Learned => "R1-learned",
             Self::R2 => "R2",
             Self::R3 => "R3",
             Self::R4 => "R4",
@@ -100,6 +112,7 @@ impl Broken {
             Self::R8 => "R8",
             Self::R8Retreat => "R8-retreat",
             Self::R9 => "R9",
+            Self::R9Floor => "R9-floor",
             Self::R11 => "R11",
             Self::R12 => "R12",
             Self::R13 => "R13",
@@ -199,6 +212,21 @@ impl Engine {
                 self.core.observe_at(database, &observation, now);
                 return;
             }
+            Some(Broken::R1Outcome) if self.core.state().volatile.foreseen.is_some() => {
+                let mut observation = observation.clone();
+                if let Reading::Sample(sample) = &mut observation.reading {
+                    sample.by_side = None;
+                }
+                self.core.observe_at(database, &observation, now);
+                return;
+            }
+            Some(Broken::R1Learned) => {
+                // While another plan moves nothing is learned; who that is, is said anew before it decides.
+                self.core.set_others_raising(Some("another".into()));
+                self.core.observe_at(database, observation, now);
+                self.core.set_others_raising(None);
+                return;
+            }
             _ => {}
         }
         if self.broken != Some(Broken::R5) || is_sample(observation) {
@@ -216,6 +244,9 @@ impl Engine {
                 }
             }
         }
+        if self.broken == Some(Broken::R9Floor) {
+            self.let_floors_go(now);
+        }
         let mut actions = self.core.decide(now);
         match self.broken {
             Some(Broken::R2) => self.hold_back(&mut actions),
@@ -232,6 +263,20 @@ impl Engine {
             _ => {}
         }
         actions
+    }
+
+    /// A floor that the plan does not ask for is given back.
+    fn let_floors_go(&mut self, now: Time) {
+        let tripped = self.core.state().guards.values().any(|guard| guard.level != Level::Clear);
+        let asks = |workload: &Workload| workload.floor;
+        let side = self.core.plan().capacity.kubernetes.as_ref();
+        if !tripped || !side.is_some_and(|side| side.workloads.iter().any(asks)) {
+            return;
+        }
+        let mut plan = self.core.plan().clone();
+        let workloads = plan.capacity.kubernetes.iter_mut().flat_map(|side| &mut side.workloads);
+        workloads.for_each(|workload| workload.floor = false);
+        self.core.set_plan(plan, now);
     }
 
     fn hold_back(&mut self, actions: &mut Vec<Action>) {

@@ -3,8 +3,8 @@
 use super::Engine;
 use std::time::Duration;
 
-use crate::connects::Tally;
 use crate::guard::Level;
+use crate::lessons::SAME;
 use crate::meter::{Observation, Reading};
 use crate::plan::{Database, Plan};
 use crate::side::BySide;
@@ -34,30 +34,52 @@ impl Engine {
         self.seen.lessons = plan.databases.iter().map(kept).collect();
     }
 
-    /// Takes in what a database said. One that is full, or has just come back, tells nothing of costs.
-    pub(super) fn tally(&mut self, database: usize, observation: &Observation, now: Time) {
+    /// Takes in what a database said that tells the sides apart, which have these `shares` of the traffic. One
+    /// that is full, or has just come back, tells nothing of costs.
+    pub(super) fn tally(
+        &mut self,
+        database: usize,
+        observation: &Observation,
+        shares: Option<BySide<f64>>,
+        now: Time,
+    ) {
+        let stands = self.stands(shares, now);
         let Reading::Sample(sample) = &observation.reading else { return };
         let counts = observation.returning_until.is_none() && !sample.saturated;
         let Some((all, connects)) = sample.connection_rate.zip(sample.by_side).filter(|_| counts) else {
             return;
         };
-        let load = self.seen.figures.load.filter(|(at, _)| now.since(*at) <= ROUTE_STALE);
+        let fresh = |at: &Time| stands && now.since(*at) <= ROUTE_STALE;
+        let load = self.seen.figures.load.filter(|(at, _)| fresh(at));
         let requests = load
             .map(|(_, load)| BySide { legacy: load.legacy.requests, kubernetes: load.kubernetes.requests });
         let of_it = self.plan.databases.get(database).zip(self.seen.tallies.get_mut(database));
-        if let Some((plan, tally)) = of_it.filter(|(plan, _)| plan.by_side) {
-            Tally::push(tally, sample.at, plan.every, all, connects, requests);
+        if let Some((plan, tally)) = of_it {
+            tally.push(sample.at, plan.every, all, connects, requests);
         }
     }
 
-    /// Lets what a database said teach what a step of the weight makes of it, if its sides are not told apart
-    /// and demand is counted at a route. Only calm times teach: nothing is full, fails or is tripped, and no
-    /// other plan moves.
-    pub(super) fn learn(&mut self, database: usize, observation: &Observation, now: Time) {
+    /// Whether the weight has stood for long enough that what load balancers and databases have counted since
+    /// they were asked last is of the same time: just after a step they are not.
+    fn stands(&mut self, shares: Option<BySide<f64>>, now: Time) -> bool {
+        let share = shares.map(|shares| shares.kubernetes);
+        let same = self.stood.filter(|(stood, _)| share.is_some_and(|share| (share - stood).abs() <= SAME));
+        self.stood = same.or(share.map(|share| (share, now)));
+        same.is_some_and(|(_, since)| now.since(since) >= ROUTE_STALE)
+    }
+
+    /// Lets what a database said teach what a step of the weight makes of it, if demand is counted at a route.
+    /// Only calm times teach: nothing is full, fails or is tripped, and no other plan moves.
+    pub(super) fn learn(
+        &mut self,
+        database: usize,
+        observation: &Observation,
+        shares: Option<BySide<f64>>,
+        now: Time,
+    ) {
         let Some((_, load)) = self.seen.figures.load else { return };
-        let Some(plan) = self.plan.databases.get(database).filter(|plan| !plan.by_side) else { return };
         let calm = self.calm(observation, now);
-        let shares = calm.and_then(|_| self.seen.shares(now));
+        let Some(plan) = self.plan.databases.get(database) else { return };
         let Some(lessons) = self.seen.lessons.get_mut(database) else { return };
         match calm.zip(shares) {
             Some(((at, attempts), shares)) => {

@@ -144,6 +144,13 @@ pub fn against_raising(turn: &Turn, weight: Weight) -> Option<Shortage> {
     floors::against(turn, &side.workloads, needs)
 }
 
+/// What Kubernetes lacks by now of what the present weight was raised by. Nothing waits for it: a fall would
+/// only be the way back.
+pub fn lacking(turn: &Turn) -> Option<Shortage> {
+    let weight = Some(turn.intended()).filter(|weight| *weight > Weight::ZERO);
+    against_raising(turn, weight?)
+}
+
 /// What Kubernetes must be able to carry at `weight`; `None` if it is not known how much is asked for, or
 /// the plan says nothing of Kubernetes.
 pub fn kubernetes_needs(turn: &Turn, weight: Weight) -> Option<f64> {

@@ -140,6 +140,11 @@ impl Known {
         self.unwell.is_none_or(|unwell| now.since(unwell) > AGE + STALE)
     }
 
+    /// Whether all load balancers have answered well since `from`.
+    pub fn was_well(&self, from: Time) -> bool {
+        self.unwell.is_none_or(|unwell| unwell < from)
+    }
+
     /// What a replica knows at the kindest that has been awake and in charge since `since`; `None` if the
     /// plan does not say where to look.
     pub fn at_the_kindest(&self, plan: &Plan, service: &Service, since: Time, now: Time) -> Option<Figures> {

@@ -8,6 +8,7 @@
 mod asked_again;
 mod balance;
 pub(crate) mod bounds;
+mod foretold;
 mod known;
 mod lives;
 mod peaks;
@@ -143,6 +144,9 @@ type Law = (Rule, fn(&Case<'_>) -> Option<String>);
 const OF_DECISIONS: &[Law] = &[
     (Rule::R12, r12::writes_only_what_it_may),
     (Rule::R1, r1::raises_only_in_the_clear),
+    (Rule::R1, foretold::heeds_what_steps_have_shown),
+    (Rule::R1, foretold::stops_only_what_came_otherwise),
+    (Rule::R1, foretold::stops_what_came_otherwise),
     (Rule::R2, r2::brakes_first),
     (Rule::R3, r3::fits),
     (Rule::R3, r3::joins_as_it_fits),

@@ -67,7 +67,7 @@ pub fn raises_above_a_floor(case: &Case<'_>) -> Option<String> {
 /// No floor sinks while a guard is tripped, nor within ten minutes after the weight has fallen.
 pub fn gives_no_floor_back_early(case: &Case<'_>) -> Option<String> {
     let (before, after) = (case.decided.before?, case.decided.after.state());
-    let side = case.decided.after.plan().capacity.kubernetes.as_ref();
+    let side = case.plan().capacity.kubernetes.as_ref();
     let mut workloads = side.iter().flat_map(|side| &side.workloads).filter(|workload| workload.floor);
     let given = workloads.find_map(|workload| {
         let pods = |floors: &std::collections::BTreeMap<String, u32>| floors.get(&workload.name).copied();

@@ -3,6 +3,8 @@
 
 mod events;
 mod faults;
+mod foretold;
+mod kept;
 mod plans;
 mod pods;
 mod spare;
@@ -64,6 +66,8 @@ pub fn scenario(seed: u64) -> Scenario {
     };
     events::fill(&mut random, &mut scenario, kind);
     pods::set(&mut scenario);
+    foretold::set(&mut scenario);
+    kept::set(&mut scenario);
     scenario
 }
 

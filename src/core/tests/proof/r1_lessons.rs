@@ -5,6 +5,7 @@ use crossfade_core::engine::Engine;
 use crossfade_core::meter::{Observation, Reading, Sample};
 use crossfade_core::route::{self, Counted, Requests};
 use crossfade_core::seen::{Authority, Wishes};
+use crossfade_core::side::BySide;
 use crossfade_core::state::{Command, State};
 use crossfade_core::time::Time;
 
@@ -195,4 +196,17 @@ fn where_the_sides_are_told_apart_nothing_is_learned_and_a_new_normal_is_learned
     apart.databases[0].by_side = true;
     replanned.engine.set_plan(apart, replanned.now);
     assert_eq!(replanned.steps(), 0);
+}
+
+#[test]
+fn just_after_a_step_what_is_counted_at_two_places_does_not_fit_together() {
+    let mut sampled = engine(true);
+    let apart = |calm: Observation| {
+        but(calm, |sample| sample.by_side = Some(BySide { legacy: 180.0, kubernetes: 40.0 }))
+    };
+    sampled.seconds(66, 10, apart);
+    let requests = |sampled: &Sampled| sampled.engine.seen().tallies[0].since(NOW).known;
+    assert_eq!(requests(&sampled), seconds(54), "the first six seconds stood for nothing");
+    sampled.seconds(10, 20, apart);
+    assert_eq!(requests(&sampled), seconds(60), "nor did those after the step");
 }

@@ -146,6 +146,17 @@ fn what_is_not_known_is_not_asked_and_status_says_which() {
     assert!(shown(&seen_for(seconds(60), 10, [0.3, 9.0])).is_ok());
     assert_eq!(unasked(&seen_for(minutes(5), 0, [0.3, 9.0])), Missing::Kubernetes);
     assert_eq!(unasked(&seen_for(minutes(5), 100, [0.3, 9.0])), Missing::Legacy);
+    // Kubernetes was asked for 19 of the last seconds, and for 20.
+    let brief = |asked: u64| {
+        dear().but(|case| {
+            let mut known = Tally::default();
+            tally(&mut known, ago(seconds(asked)), minutes(4), 0, [0.3, 9.0], 0.0);
+            tally(&mut known, NOW, seconds(asked), 10, [0.3, 9.0], 0.0);
+            case.seen.tallies = vec![known];
+        })
+    };
+    assert_eq!(unasked(&brief(19)), Missing::Kubernetes);
+    assert!(shown(&brief(20)).is_ok());
     // 99 connects in 5 minutes.
     assert_eq!(unasked(&seen_for(minutes(5), 10, [0.3, 0.0033])), Missing::Kubernetes);
     let silent = dear().but(|case| case.plan.capacity = crossfade_core::capacity::Capacity::default());
@@ -366,4 +377,20 @@ proptest! {
         prop_assume!(costs.iter().all(|cost| cost * 1_000.0 * 0.1 * 250.0 > 100.0));
         prop_assert_eq!(rises(&case), !too_much);
     }
+}
+
+#[test]
+fn connects_of_a_side_that_nobody_asks_are_no_cost() {
+    let mut known = Tally::default();
+    let (connects, asked) =
+        (BySide { legacy: 300.0, kubernetes: 90.0 }, |kubernetes| BySide { legacy: 900.0, kubernetes });
+    for second in (0..60).rev() {
+        let kubernetes = if second < 30 { 100.0 } else { 0.0 };
+        known.push(ago(seconds(second)), seconds(1), 390.0, connects, Some(asked(kubernetes)));
+    }
+    let cost = known.known(NOW).per_request.kubernetes.unwrap();
+    assert_eq!(
+        (format!("{:.3}", cost.each), format!("{:.0}", cost.counted)),
+        ("0.900".into(), "2700".into())
+    );
 }
