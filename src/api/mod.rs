@@ -9,6 +9,7 @@ pub mod crd;
 pub mod document;
 pub mod duration;
 pub mod number;
+pub mod outline;
 pub mod parse;
 pub mod problem;
 pub mod rbac;

@@ -1,6 +1,6 @@
 //! Values as the API server stores them: `10.0` as `10`, and no field that is null.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// `value` with every whole number written as one, so that documents can be compared.
 #[must_use]
@@ -31,4 +31,10 @@ pub fn without_nulls(value: &Value) -> Value {
             .collect(),
         other => other.clone(),
     }
+}
+
+/// Whether two numbers differ in more than their spelling.
+#[must_use]
+pub fn differ(one: &Number, other: &Number) -> bool {
+    one != other && (one.is_f64() == other.is_f64() || one.as_f64() != other.as_f64())
 }

@@ -48,34 +48,49 @@ const FIGURES: [&str; 27] = [
 /// is off by over 20 % and `previous` is at least 5 minutes old.
 pub fn worth_writing(previous: Option<&Value>, next: &Value) -> bool {
     let Some(previous) = previous else { return true };
-    let previous = number::normal(previous.clone());
-    if without_figures(&previous) != without_figures(next) {
+    if differs(previous, next, Depth::ButFigures) {
         return true;
     }
     let measured = |status: &Value| status.get("measuredAt")?.as_str()?.parse::<Timestamp>().ok();
-    let old = match (measured(&previous), measured(next)) {
+    let old = match (measured(previous), measured(next)) {
         (Some(then), Some(now)) => {
             let millis = now.as_millisecond() - then.as_millisecond();
             u128::from(millis.unsigned_abs()) >= FIGURES_EVERY.as_millis()
         }
         _ => true,
     };
-    old && off(&previous, next)
+    old && off(previous, next)
 }
 
-fn without_figures(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(name, _)| !FIGURES.contains(&name.as_str()))
+/// What is compared.
+#[derive(Clone, Copy, PartialEq)]
+enum Depth {
+    ButFigures,
+    Whole,
+}
+
+/// Whether something differs, however the API server spells its numbers.
+fn differs(previous: &Value, next: &Value, depth: Depth) -> bool {
+    match (previous, next) {
+        (Value::Object(before), Value::Object(after)) => {
+            let counts = |name: &&String| depth == Depth::Whole || !FIGURES.contains(&name.as_str());
             // What the user wrote, and what was acted on, is compared whole.
-            .map(|(name, field)| match name.as_str() {
-                "accepted" | "commands" | "trips" | "surges" | "history" => (name.clone(), field.clone()),
-                _ => (name.clone(), without_figures(field)),
-            })
-            .collect(),
-        Value::Array(items) => items.iter().map(without_figures).collect(),
-        other => other.clone(),
+            let depth = |name: &str| match name {
+                "accepted" | "commands" | "trips" | "surges" | "history" => Depth::Whole,
+                _ => depth,
+            };
+            let same = |name: &&String| match (before.get(*name), after.get(*name)) {
+                (Some(was), Some(is)) => !differs(was, is, depth(name)),
+                _ => false,
+            };
+            before.keys().filter(counts).count() != after.keys().filter(counts).count()
+                || !before.keys().filter(counts).all(|name| same(&name))
+        }
+        (Value::Array(before), Value::Array(after)) => {
+            before.len() != after.len() || before.iter().zip(after).any(|(was, is)| differs(was, is, depth))
+        }
+        (Value::Number(before), Value::Number(after)) => number::differ(before, after),
+        (before, after) => before != after,
     }
 }
 

@@ -5,6 +5,7 @@
 //! all makes "no other plan that shares a database is raising" free of races, and lets a hundred
 //! plans that trip at once decide one after the other before any of their writes is made.
 
+mod agenda;
 mod databases;
 mod pods;
 
@@ -15,6 +16,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use agenda::Agenda;
 
 use super::counter::CountId;
 use super::key::PlanKey;
@@ -97,12 +100,12 @@ pub struct Entry {
     pub lacks: BTreeMap<String, String>,
     /// What does not fit into a database's `max_connections`, by its name in the plan.
     pub rooms: BTreeMap<String, String>,
-    deadline: Option<Time>,
 }
 
 /// All plans that run.
 pub struct Fleet {
     plans: BTreeMap<PlanKey, Entry>,
+    agenda: Agenda,
     /// The pods of each workload, and when that was known to be so.
     counts: BTreeMap<CountId, (Time, Count)>,
     standing: Standing,
@@ -116,6 +119,7 @@ impl Fleet {
     pub fn new(teller: Teller, metrics: Arc<Metrics>) -> Self {
         Self {
             plans: BTreeMap::new(),
+            agenda: Agenda::default(),
             counts: BTreeMap::new(),
             standing: Standing::None,
             stopped: false,
@@ -141,10 +145,7 @@ impl Fleet {
 
     /// When the next plan wants to decide again by itself.
     pub fn deadline(&self) -> Option<Time> {
-        if self.stopped {
-            return None;
-        }
-        self.plans.values().filter_map(|entry| entry.deadline).min()
+        self.agenda.next().filter(|_| !self.stopped)
     }
 
     /// Starts or changes a plan.
@@ -176,7 +177,6 @@ impl Fleet {
                 taken_over: None,
                 lacks: BTreeMap::new(),
                 rooms: BTreeMap::new(),
-                deadline: None,
             };
             self.plans.insert(key.clone(), entry);
         }
@@ -197,6 +197,7 @@ impl Fleet {
     /// Stops a plan. Its weights stay (R12).
     pub fn remove(&mut self, key: &PlanKey, now: Time) -> Option<Entry> {
         let entry = self.plans.remove(key)?;
+        self.agenda.forget(key);
         self.metrics.forget_plan(&key.labels());
         let sharing = self.sharing(key, &entry.links.endpoints);
         self.settle(sharing, now, Instant::now());
@@ -297,13 +298,7 @@ impl Fleet {
 
     /// Lets the plans decide whose deadline has come.
     pub fn tick(&mut self, now: Time) {
-        let due: Vec<PlanKey> = self
-            .plans
-            .iter()
-            .filter(|(_, entry)| entry.deadline.is_some_and(|deadline| deadline <= now))
-            .map(|(key, _)| key.clone())
-            .collect();
-        self.settle(due, now, Instant::now());
+        self.settle(self.agenda.due(now), now, Instant::now());
     }
 
     fn of_lane(&mut self, key: &PlanKey, lane: LaneId, now: Time, feed: impl FnOnce(&mut Engine, usize)) {
@@ -331,7 +326,7 @@ impl Fleet {
             let raising = entry.engine.is_raising();
             entry.engine.set_others_raising(others);
             let actions = entry.engine.decide(now);
-            entry.deadline = entry.engine.deadline();
+            self.agenda.note(&key, entry.engine.deadline(), entry.engine.is_raising());
             let ended = raising && !entry.engine.is_raising();
             if !actions.is_empty() {
                 self.metrics.decision(&key.labels());
@@ -347,7 +342,8 @@ impl Fleet {
 
     fn raising_elsewhere(&self, key: &PlanKey) -> Option<String> {
         let entry = self.plans.get(key)?;
-        let all = self.plans.iter().map(|(key, entry)| Neighbour {
+        let raising = self.agenda.raising().filter_map(|key| Some((key, self.plans.get(key)?)));
+        let all = raising.map(|(key, entry)| Neighbour {
             plan: key.as_str(),
             databases: &entry.links.endpoints,
             raising: entry.engine.is_raising(),

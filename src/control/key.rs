@@ -1,17 +1,18 @@
 //! What a plan is called.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::serve::metrics::PlanLabels;
 
-/// A plan's namespace and name, as `namespace/name`.
+/// A plan's namespace and name, as `namespace/name`; a copy costs nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PlanKey(String);
+pub struct PlanKey(Arc<str>);
 
 impl PlanKey {
     /// The key of a plan.
     pub fn new(namespace: &str, name: &str) -> Self {
-        Self(format!("{namespace}/{name}"))
+        Self(format!("{namespace}/{name}").into())
     }
 
     /// Its namespace.

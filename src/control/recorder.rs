@@ -9,11 +9,13 @@ use std::time::Duration;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{self, Failure, TIMEOUT};
 use super::key::PlanKey;
 use super::operator::{Operator, epoch};
+use crate::api::outline::outline;
 use crate::api::render::{self, StatusInput, render};
 use crate::api::{restore, worth};
 use crate::capacity::Count;
@@ -24,8 +26,10 @@ use crate::core::route::{Purpose, Seen};
 use crate::core::state::State;
 use crate::core::time::Time;
 
-/// How often a status is compared with what is stored, when nothing asks for it earlier.
-const COMPARE: Duration = Duration::from_secs(1);
+/// How often is looked whether something changed that nobody asked to record, such as a condition.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a whole status is made and compared with what is stored, when nothing asks for it earlier.
+const COMPARE: Duration = Duration::from_secs(10);
 /// The first and the longest wait after a failure.
 const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 /// How often a write that finds another version is made anew at once.
@@ -48,6 +52,12 @@ pub struct Desk {
     verdict: Mutex<Option<Verdict>>,
     /// Something is to be recorded.
     pub wake: Arc<Notify>,
+}
+
+/// When a whole status was compared last, and the outline of the plan then; `None` while it does not run.
+struct Compared {
+    at: Instant,
+    outline: Option<u64>,
 }
 
 impl Desk {
@@ -84,7 +94,20 @@ pub struct Recorder {
 struct Stored {
     epoch: u64,
     version: String,
-    status: Option<Value>,
+    /// As text: a tree of it takes ten times the room.
+    status: Option<String>,
+    compared: Option<Compared>,
+}
+
+/// Why a recorder looks.
+#[derive(Clone, Copy, PartialEq)]
+enum Cause {
+    /// It is time.
+    Time,
+    /// It was asked to.
+    Asked,
+    /// For the last time.
+    End,
 }
 
 /// What the engine says, copied out of the fleet.
@@ -104,17 +127,17 @@ impl Recorder {
     /// Records until `stop`, then once more.
     pub async fn record(self, stop: CancellationToken) {
         let mut stored = None;
-        let mut wait = COMPARE;
+        let mut wait = LOOK;
         let mut retry = RETRY[0];
         let mut told = None;
         loop {
-            let asked = tokio::select! {
-                () = stop.cancelled() => false,
-                () = self.desk.wake.notified(), if wait == COMPARE => true,
-                () = tokio::time::sleep(wait) => true,
+            let cause = tokio::select! {
+                () = stop.cancelled() => Cause::End,
+                () = self.desk.wake.notified(), if wait == LOOK => Cause::Asked,
+                () = tokio::time::sleep(wait) => Cause::Time,
             };
-            match self.step(&mut stored).await {
-                Ok(()) => (wait, retry, told) = (COMPARE, RETRY[0], None),
+            match self.step(&mut stored, cause).await {
+                Ok(()) => (wait, retry, told) = (LOOK, RETRY[0], None),
                 Err(failure) => {
                     if told.as_ref() != Some(&failure) {
                         tracing::warn!(plan = %self.plan, %failure, "the status is not stored yet");
@@ -124,13 +147,13 @@ impl Recorder {
                     (wait, retry) = (retry, (retry * 2).min(RETRY[1]));
                 }
             }
-            if !asked {
+            if cause == Cause::End {
                 return;
             }
         }
     }
 
-    async fn step(&self, stored: &mut Option<Stored>) -> Result<(), Failure> {
+    async fn step(&self, stored: &mut Option<Stored>, cause: Cause) -> Result<(), Failure> {
         for _ in 0..CONFLICTS {
             let Some(epoch) = epoch(self.operator.standing()) else {
                 *stored = None;
@@ -144,7 +167,19 @@ impl Recorder {
                 *stored = Some(found);
             }
             let Some(known) = stored.as_mut() else { return Ok(()) };
-            let Some((next, revision)) = self.next(known) else { return Ok(()) };
+            let outline = self.outline();
+            let same = known
+                .compared
+                .as_ref()
+                .is_some_and(|compared| compared.at.elapsed() < COMPARE && compared.outline == outline);
+            if same && cause == Cause::Time {
+                return Ok(());
+            }
+            let before = known.status.as_deref().map(serde_json::from_str).transpose().unwrap_or_default();
+            let next = self.next(known.epoch, before.as_ref());
+            // What is not stored yet is compared again.
+            known.compared = next.is_none().then(|| Compared { at: Instant::now(), outline });
+            let Some((next, revision)) = next else { return Ok(()) };
             // A status is for the holder alone, like a raise.
             if self.operator.permit(Purpose::Raise, epoch, TIMEOUT) != Permit::AsOrdered {
                 return Ok(());
@@ -152,7 +187,7 @@ impl Recorder {
             match self.write(&known.version, &next).await {
                 Ok(object) => {
                     known.version = object.metadata.resource_version.unwrap_or_default();
-                    known.status = Some(next);
+                    known.status = Some(next.to_string());
                     if let Some(revision) = revision {
                         self.operator.fleet(|fleet, now| fleet.recorded(&self.plan, revision, now));
                     }
@@ -176,16 +211,18 @@ impl Recorder {
         Ok(found.filter(|object| object.metadata.uid.as_ref() == Some(&self.uid)).map(|object| Stored {
             epoch,
             version: object.metadata.resource_version.unwrap_or_default(),
-            status: object.data.get("status").cloned(),
+            status: object.data.get("status").map(Value::to_string),
+            compared: None,
         }))
     }
 
     fn take_over(&self, found: &Stored) {
         let offset = self.operator.clock.offset();
+        let status = found.status.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let status: Value = status.unwrap_or_default();
         let problems = self.operator.fleet(|fleet, now| {
             let entry = fleet.get(&self.plan)?;
-            let status = found.status.as_ref().unwrap_or(&Value::Null);
-            let (state, problems) = restore::state(status, entry.engine.plan(), offset);
+            let (state, problems) = restore::state(&status, entry.engine.plan(), offset);
             fleet.take_over(&self.plan, found.epoch, state, now);
             Some(problems)
         });
@@ -194,11 +231,20 @@ impl Recorder {
         }
     }
 
-    /// The status to write and the revision that it holds, if it is worth a write.
-    fn next(&self, known: &Stored) -> Option<(Value, Option<u64>)> {
+    /// What the plan is like now, if it runs.
+    fn outline(&self) -> Option<u64> {
+        self.operator.fleet(|fleet, now| {
+            let entry = fleet.get(&self.plan)?;
+            let report = entry.engine.report(now);
+            Some(outline(&report, &entry.engine.seen().instances, [&entry.lacks, &entry.rooms]))
+        })
+    }
+
+    /// The status to write over what stood there before, and the revision that it holds, if it is worth a write.
+    fn next(&self, epoch: u64, before: Option<&Value>) -> Option<(Value, Option<u64>)> {
         let verdict = self.desk.verdict()?;
         let snapshot = self.operator.fleet(|fleet, now| {
-            let entry = fleet.get(&self.plan).filter(|entry| entry.taken_over == Some(known.epoch))?;
+            let entry = fleet.get(&self.plan).filter(|entry| entry.taken_over == Some(epoch))?;
             Some(Snapshot {
                 plan: entry.engine.plan().clone(),
                 state: entry.engine.state().clone(),
@@ -232,16 +278,16 @@ impl Recorder {
             engine,
             acceptance: &verdict.condition,
             generation: verdict.generation,
-            epoch: i64::try_from(known.epoch).unwrap_or(i64::MAX),
+            epoch: i64::try_from(epoch).unwrap_or(i64::MAX),
             now,
             offset: self.operator.clock.offset(),
-            previous: known.status.as_ref(),
+            previous: before,
         });
         if snapshot.is_none() {
-            keep_memory(&mut next, known.status.as_ref());
+            keep_memory(&mut next, before);
         }
         let revision = snapshot.and_then(|snapshot| snapshot.revision);
-        let worth = revision.is_some() || worth::worth_writing(known.status.as_ref(), &next);
+        let worth = revision.is_some() || worth::worth_writing(before, &next);
         worth.then_some((next, revision))
     }
 

@@ -1,7 +1,7 @@
 //! Floors: how many pods a workload has at least, whatever its autoscaler thinks (R9).
 
 /// What the shell found of a workload's floor, after it brought it to where it should be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Found {
     /// The pods that it asks for at least; `None` if that could not be read.
     pub pods: Option<u32>,
@@ -14,7 +14,7 @@ pub struct Found {
 }
 
 /// One workload's floor as status shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Floor {
     /// The workload's name in the plan.
     pub workload: String,

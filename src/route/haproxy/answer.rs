@@ -55,8 +55,8 @@ const WITHHELD: u64 = 0x01 | 0x02 | 0x20 | 0x08 | 0x10;
 
 /// Reads the answer to `show info`, or says which field is missing.
 pub fn process(answer: &str) -> Result<Process, &'static str> {
-    let fields: HashMap<_, _> = answer.lines().filter_map(|line| line.split_once(": ")).collect();
-    let number = |name| fields.get(name).and_then(|value| value.trim().parse().ok());
+    let value = |name| answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let number = |name| value(name).and_then(|value| value.trim().parse().ok());
     Ok(Process {
         pid: number("Pid").ok_or("Pid")?,
         started: number("Start_time_sec").ok_or("Start_time_sec")?,

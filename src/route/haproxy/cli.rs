@@ -8,6 +8,7 @@
 
 use super::Error;
 use super::address::Address;
+use memchr::memmem;
 use rustls::pki_types::ServerName;
 use std::fmt;
 use std::sync::Arc;
@@ -113,6 +114,10 @@ impl Connection {
             }
         }
         self.asked = 0;
+        if self.input.is_empty() {
+            // Nothing comes before the next question: an idle connection keeps no room for it.
+            self.input = Vec::new();
+        }
         Ok(std::mem::take(&mut self.answers))
     }
 
@@ -145,7 +150,7 @@ impl Connection {
         }
         let mut taken = 0;
         let mut from = self.searched;
-        while let Some(offset) = find(&self.input[from..], PROMPT) {
+        while let Some(offset) = memmem::find(&self.input[from..], PROMPT) {
             let end = from + offset;
             let answer = &self.input[taken..end];
             if self.orphans > 0 {
@@ -169,10 +174,6 @@ async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
-    text.windows(pattern.len()).position(|window| window == pattern)
 }
 
 /// A broken connection; with TLS the reason lies inside.
