@@ -23,8 +23,8 @@ const SETTLED: Duration = Duration::from_secs(14);
 const SLACK: Duration = Duration::from_secs(3);
 /// Costs are known after this, and a little more.
 const LEARNED: Duration = Duration::from_secs(70);
-/// By so many connects at least chance is no more than a tenth.
-const MANY: f64 = 2_000.0;
+/// By so many connects at least chance is no more than a tenth, by three standard deviations.
+const MANY: f64 = 900.0;
 /// A step is long, and wide, enough to teach for sure,
 const LONG: Duration = Duration::from_secs(40);
 const WIDE: f64 = 0.05;
@@ -169,7 +169,7 @@ pub fn stops_what_came_otherwise(case: &Case<'_>) -> Option<String> {
     if state.halt.is_some() || since < JUDGED + SLACK || since > JUDGED + SLACK * 2 {
         return None;
     }
-    let quiet = was_quiet(case, at - LEARNED)?;
+    let quiet = was_quiet(case, at - LEARNED).filter(|service| service.asked_at < at)?;
     let costs = quiet.foretold.costs(Time::default(), at)?;
     let lately = quiet.foretold.costs(at - LEARNED, at)?;
     if lately.counted.iter().any(|counted| *counted < MANY) {
@@ -192,8 +192,8 @@ pub fn stops_what_came_otherwise(case: &Case<'_>) -> Option<String> {
     ))
 }
 
-/// What is true of the service, if since `from` this replica has been in charge, everything was heard, well and
-/// asked for alike.
+/// What is true of the service, if since `from` this replica has been in charge, and everything was heard, and
+/// well.
 fn was_quiet<'a>(case: &Case<'a>, from: Time) -> Option<&'a super::truth::Service> {
     let (decided, truth) = (case.decided, case.truth);
     let service = truth.services.get(decided.service)?;
@@ -206,8 +206,7 @@ fn was_quiet<'a>(case: &Case<'a>, from: Time) -> Option<&'a super::truth::Servic
         heard && database.was_full < from && database.anew < from && database.returned < from
     });
     let well = service.known.was_well(from) && service.disturbed.iter().all(|at| *at < from);
-    let asked = service.asked_at < from;
-    (charge <= from && awake <= from && heard && well && asked).then_some(service)
+    (charge <= from && awake <= from && heard && well).then_some(service)
 }
 
 /// No raise begins that three long steps have shown to be too much, where nobody tells the sides apart.
@@ -232,7 +231,7 @@ pub fn heeds_what_steps_have_shown(case: &Case<'_>) -> Option<String> {
         return None;
     }
     let from = decided.now - decided.clock.since(first.at);
-    let quiet = was_quiet(case, from)?;
+    let quiet = was_quiet(case, from).filter(|service| service.asked_at < from)?;
     let costs = quiet.foretold.costs(Time::default(), decided.now)?;
     let steady = |range: &Range| range[1] <= 1.03 * range[0] + 0.01;
     let came = || quiet.foretold.between(from, decided.now);

@@ -13,7 +13,7 @@ use super::{between, one_in, pick};
 use crate::scenario::{Event, Scenario, ServiceSetup, What};
 
 /// One world in so many is made of such raises.
-const ONE_IN: u32 = 40;
+const ONE_IN: u32 = 12;
 
 /// Makes some worlds of one service so. By a chance of its own, so that the rest of the seeds are as they were.
 pub fn set(scenario: &mut Scenario) {
@@ -57,7 +57,7 @@ fn cold(random: &mut Rng, scenario: &mut Scenario) {
         scenario.events.push(Event { after, every: None, what: What::Hold { service: 0, reason } });
     }
     let setup = &mut scenario.services[0];
-    setup.kubernetes.cold = *pick(random, &[0.0, 0.2, 6.0, 6.0]);
+    setup.kubernetes.cold = *pick(random, &[0.0, 6.0, 6.0]);
     stand(setup, 5, vec![stage("most", 75, None)]);
     guard(setup, 1e6);
     scenario.lasts = after + Duration::from_mins(2);
