@@ -74,11 +74,22 @@ fn ramped(random: &mut Rng, scenario: &mut Scenario) {
         let [legacy, kubernetes] = [setup.legacy, setup.kubernetes].map(|side| side.connects_per_request);
         setup.demand.requests_per_second * ((1.0 - share) * legacy + share * kubernetes)
     };
+    if one_in(random, 2) {
+        let most = between(random, 0.5, 4.0) * comes(0.1);
+        scenario.databases.iter_mut().for_each(|database| database.others = most.round());
+    }
     let others = scenario.databases.iter().map(|database| database.others).fold(0.0, f64::max);
     let clears = comes(between(random, 0.4, 1.0)) + others;
     guard(setup, clears);
     let steps = 7_000_u32.div_ceil(u32::from(step.hundredths()));
     scenario.lasts = every * (steps + 2);
+    // Others do not follow what is asked for.
+    for _ in 0..random.usize(0..3) {
+        let after = Duration::from_secs(random.u64(60..scenario.lasts.as_secs()));
+        let times = between(random, 0.6, 1.6);
+        let over = Duration::from_secs(*pick(random, &[0, 20, 60, 120]));
+        scenario.events.push(Event { after, every: None, what: What::Demand { service: 0, times, over } });
+    }
 }
 
 /// It has long stood at so many percent, with these stages before it.
