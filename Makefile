@@ -30,7 +30,7 @@ demo: setup ## the main job, live, in about two minutes; KEEP=1 leaves it runnin
 test: checks fmt-check lint unit sim adapters deny machete controlplane cluster whole ## everything that must hold, from a fresh machine on
 	@$(call say,all green)
 
-bench: setup ## the figures of the README, measured on this machine
+bench: setup ## the figures of the README, measured on this machine; ARGS=crowd only those of the operator with 1,000 plans
 	@$(call say,the test cluster's control plane (built once per machine))
 	tests/controlplane/build demo >/dev/null
 	$(call say,the engine and the simulator)
@@ -77,9 +77,10 @@ adapters: ## against real HAProxy, MariaDB, Prometheus and Chromium
 	@$(call say,adapters on the real programs)
 	$(CARGO) test --locked --test adapters
 
-controlplane: ## build the test cluster's control plane, once per machine
-	@$(call say,the test cluster's control plane (built once per machine))
+controlplane: ## build the test cluster's control plane and KWOK, once per machine
+	@$(call say,the test cluster's control plane and KWOK (built once per machine))
 	tests/controlplane/build full >/dev/null
+	tests/controlplane/build kwok >/dev/null
 
 cluster: ## against a real API server
 	@$(call say,the controller on a real control plane)

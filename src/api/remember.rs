@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 
 use super::status::{
-    AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, FloorStatus, HaltStatus, LONGEST_MESSAGE,
-    MigrationPlanStatus, MoveStatus, NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus,
-    RetreatStatus, StageStatus, StrainStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
+    AnsweredStatus, ByHandStatus, CooldownStatus, DemandStatus, ExpectedStatus, FloorStatus, ForeseenStatus,
+    HaltStatus, LONGEST_MESSAGE, MigrationPlanStatus, MoveStatus, NormalStatus, PeakStatus, PeriodStatus,
+    PutBackStatus, RaiseStatus, RetreatStatus, StageStatus, StrainStatus, SurgeStatus, TaughtStatus,
+    TrialStatus, TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Tripped};
 use crate::core::peaks::{PARTS, Peaks};
 use crate::core::plan::Plan;
+use crate::core::prediction::{Expected, Foreseen, Taught};
 use crate::core::side::BySide;
 use crate::core::state::{ByHand, GuardKey, Retreat, State, Strain};
 use crate::core::surge::{Surge, Trial};
@@ -70,6 +72,7 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         history,
         peaks,
         floors,
+        foreseen,
         volatile: _, // it ends with the process
     } = state;
     let time = |time: Time| wall::write(time, offset);
@@ -123,7 +126,18 @@ pub fn remember(status: &mut MigrationPlanStatus, state: &State, plan: &Plan, of
         reason: step.reason.name().into(),
     });
     status.floors = remember_floors(floors);
+    status.foreseen = foreseen.as_ref().map(|foreseen| self::foreseen(foreseen, time));
     remember_peaks(status, peaks, time);
+}
+
+fn foreseen(foreseen: &Foreseen, time: impl Fn(Time) -> String) -> ForeseenStatus {
+    let Foreseen { at, to, by } = foreseen;
+    let expected = |(name, expected): (&String, &Expected)| {
+        let Expected { each, noise, others, taught } = *expected;
+        let taught = taught.map(|Taught { steps, demand }| TaughtStatus { steps, demand });
+        ExpectedStatus { name: name.clone(), each, noise, others, taught }
+    };
+    ForeseenStatus { at: time(*at), to: to.percent(), databases: by.iter().map(expected).collect() }
 }
 
 fn by_hand(by_hand: &ByHand, time: impl Fn(Time) -> String) -> ByHandStatus {

@@ -10,15 +10,17 @@ use serde_json::Value;
 
 use super::Problem;
 use super::status::{
-    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, FloorStatus, HaltStatus, MoveStatus,
-    NormalStatus, PeakStatus, PeriodStatus, PutBackStatus, RaiseStatus, RetreatStatus, StageStatus,
-    StrainStatus, SurgeStatus, TrialStatus, TripStatus, WeightStatus,
+    AcceptedStatus, AnsweredStatus, ByHandStatus, CooldownStatus, ExpectedStatus, FloorStatus,
+    ForeseenStatus, HaltStatus, MoveStatus, NormalStatus, PeakStatus, PeriodStatus, PutBackStatus,
+    RaiseStatus, RetreatStatus, StageStatus, StrainStatus, SurgeStatus, TaughtStatus, TrialStatus,
+    TripStatus, WeightStatus,
 };
 use super::{duration, wall};
 use crate::core::guard::{Level, Signal, Tripped};
 use crate::core::peaks::{Peak, Peaks};
 use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
+use crate::core::prediction::{Expected, Foreseen, Taught};
 use crate::core::reason::Reason;
 use crate::core::side::BySide;
 use crate::core::state::{
@@ -84,6 +86,7 @@ pub fn state(status: &Value, plan: &Plan, offset: i64) -> (State, Vec<Problem>) 
             .map(|(_, floor)| (floor.workload, floor.pods))
             .filter(|(_, pods)| *pods > 0)
             .collect(),
+        foreseen: reader.foreseen(),
         ..State::default()
     };
     reader.stage(&mut state, plan);
@@ -269,6 +272,19 @@ impl Reader<'_> {
         let StrainStatus { before, seen } = self.field("strain")?;
         let seen = seen.and_then(|seen| self.time("strain.seen", &seen));
         Some(Strain { before, seen })
+    }
+
+    /// Of one that cannot be read nothing is compared.
+    fn foreseen(&mut self) -> Option<Foreseen> {
+        let ForeseenStatus { at, to, databases } = self.field("foreseen")?;
+        let at = self.time("foreseen.at", &at)?;
+        let expected = |stored: ExpectedStatus| {
+            let ExpectedStatus { name, each, noise, others, taught } = stored;
+            let taught = taught.map(|TaughtStatus { steps, demand }| Taught { steps, demand });
+            (name, Expected { each, noise, others, taught })
+        };
+        let by = databases.into_iter().map(expected).collect();
+        Some(Foreseen { at, to: Weight::from_percent(to), by })
     }
 
     fn retreat(&mut self) -> Option<Retreat> {

@@ -14,7 +14,7 @@ pub const FIGURES_EVERY: Duration = Duration::from_mins(5);
 pub const OFF: f64 = 0.2;
 
 /// What changes from sample to sample, wherever it stands. `soaked`, `period` and `window` are the engine's to ask for.
-const FIGURES: [&str; 26] = [
+const FIGURES: [&str; 27] = [
     "measuredAt",
     "value",
     "baseline",
@@ -23,6 +23,7 @@ const FIGURES: [&str; 26] = [
     "resumeAt",
     "connectionsPerSecond",
     "predicted",
+    "normal",
     "readyRequestsPerSecond",
     "requestsPerSecond",
     "utilisation",
@@ -69,7 +70,7 @@ fn without_figures(value: &Value) -> Value {
             .filter(|(name, _)| !FIGURES.contains(&name.as_str()))
             // What the user wrote, and what was acted on, is compared whole.
             .map(|(name, field)| match name.as_str() {
-                "accepted" | "commands" | "trips" | "history" => (name.clone(), field.clone()),
+                "accepted" | "commands" | "trips" | "surges" | "history" => (name.clone(), field.clone()),
                 _ => (name.clone(), without_figures(field)),
             })
             .collect(),
@@ -155,6 +156,24 @@ mod tests {
                 "{minute} {demand:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_normal_for_the_sides_is_a_figure_but_not_what_a_breach_remembers_of_it() {
+        let status = |minute: u32, kubernetes: f64| {
+            let mut status = status(minute, 100.0, "Soaking");
+            status["databases"][0]["normal"] = json!({"legacy": 200.0, "kubernetes": kubernetes});
+            status
+        };
+        let before = status(0, 200.0);
+        assert!(!worth_writing(Some(&before), &status(4, 300.0)), "too early");
+        assert!(!worth_writing(Some(&before), &status(30, 230.0)), "too near");
+        assert!(worth_writing(Some(&before), &status(5, 250.0)));
+        let mut known = before.clone();
+        known["surges"] = json!([{"database": "a", "normal": {"legacy": 200.0, "kubernetes": 200.0}}]);
+        let mut other = known.clone();
+        other["surges"][0]["normal"]["kubernetes"] = json!(201.0);
+        assert!(worth_writing(Some(&known), &other));
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::pod::{Pod, Readiness};
 use super::selector::Selector;
 use crate::core::time::Time;
 
+/// Kubernetes cuts a condition's time to the second (`metav1.Time`): it may be so much later.
+const CUT: Duration = Duration::from_secs(1);
+
 /// A moment, and how many milliseconds the wall clock is ahead of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
@@ -136,12 +139,12 @@ fn fits(selector: &Selector, labels: &[(Box<str>, Box<str>)]) -> bool {
     })
 }
 
-/// Since when a pod takes requests. Its node says so by a clock that may be wrong: never before it was
-/// last seen to take none, and never after now.
+/// Since when a pod has taken requests for certain. Its node says so by a clock that may be wrong: never
+/// before it was last seen to take none, and never after now.
 fn since(said: Option<Timestamp>, unready: Option<Time>, at: Moment) -> Time {
     let said = said.map_or(at.now, |said| {
         let millis = said.as_millisecond().saturating_sub(at.offset);
-        Time::from_millis(u64::try_from(millis).unwrap_or(0))
+        Time::from_millis(u64::try_from(millis).unwrap_or(0)) + CUT
     });
     unready.map_or(said, |unready| said.max(unready)).min(at.now)
 }

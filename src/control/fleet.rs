@@ -21,6 +21,7 @@ use super::key::PlanKey;
 use super::mailbox::{Mailbox, Order};
 use super::pace::Pace;
 use super::teller::{Teller, Telling};
+use super::warm::Normals;
 use crate::capacity::Count;
 use crate::core::action::Action;
 use crate::core::capacity::Figure;
@@ -31,7 +32,7 @@ use crate::core::reason::Reason;
 use crate::core::route::Reading;
 use crate::core::seen::{Authority, Wishes};
 use crate::core::share::{self, Neighbour};
-use crate::core::state::{GuardKey, State};
+use crate::core::state::State;
 use crate::core::time::Time;
 use crate::serve::metrics::Metrics;
 
@@ -72,8 +73,8 @@ pub struct Start {
     pub plan: Plan,
     /// What its status remembers.
     pub state: State,
-    /// The baselines that its status remembers.
-    pub baselines: Vec<(GuardKey, f64)>,
+    /// What its status remembers as normal.
+    pub normals: Normals,
     /// What connects it to the world.
     pub links: Links,
     /// Wakes its recorder.
@@ -148,7 +149,7 @@ impl Fleet {
 
     /// Starts or changes a plan.
     pub fn put(&mut self, key: &PlanKey, start: Start, now: Time) {
-        let Start { plan, state, baselines, links, recorder } = start;
+        let Start { plan, state, normals, links, recorder } = start;
         if let Some(entry) = self.plans.get_mut(key) {
             entry.engine.set_plan(plan, now);
             entry.links = links;
@@ -161,8 +162,11 @@ impl Fleet {
             entry.rooms.clear();
         } else {
             let mut engine = Engine::new(plan, state, now);
-            for (guard, value) in &baselines {
+            for (guard, value) in &normals.guards {
                 engine.seed_baseline(guard, *value);
+            }
+            for (database, normal) in &normals.sides {
+                engine.seed_sides(database, *normal);
             }
             let entry = Entry {
                 engine,

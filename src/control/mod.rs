@@ -29,7 +29,7 @@ mod run;
 pub mod sampler;
 pub mod secrets;
 pub mod teller;
-mod warm;
+pub mod warm;
 pub mod watch;
 pub mod wire;
 pub mod workloads;

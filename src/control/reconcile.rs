@@ -352,8 +352,8 @@ impl Reconciler {
         for problem in problems {
             tracing::warn!(plan = %key, %problem, "a part of the status cannot be read");
         }
-        let baselines = warm::baselines(&status, jiff::Timestamp::now());
-        let start = Start { plan, state, baselines, links, recorder };
+        let normals = warm::normals(&status, jiff::Timestamp::now());
+        let start = Start { plan, state, normals, links, recorder };
         self.operator.fleet(|fleet, now| fleet.put(key, start, now));
         self.relink();
         self.keep_floors(key, floors);

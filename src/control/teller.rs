@@ -75,6 +75,18 @@ impl Teller {
     }
 }
 
+#[cfg(test)]
+impl Queue {
+    /// What waits to be told, which it then no longer does.
+    pub fn take(&mut self) -> Vec<Telling> {
+        let telling = |note: Note| match note {
+            Note::Telling(telling) => Some(telling),
+            Note::Plan(..) => None,
+        };
+        std::iter::from_fn(|| self.0.try_recv().ok()).filter_map(telling).collect()
+    }
+}
+
 /// Writes log lines and, while `speaks` says that this replica may, events.
 pub async fn tell(
     mut queue: Queue,

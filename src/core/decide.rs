@@ -73,6 +73,7 @@ fn ask_every_rule(turn: &mut Turn) {
         balance::step(turn);
         floors::keep(turn);
         expiry::warn(turn);
+        predict::forget(turn);
     }
     converge::write(turn);
     tell::changes(turn);

@@ -149,7 +149,7 @@ pub struct Judgement {
     pub pause: bool,
     /// The rollback threshold is crossed.
     pub rollback: bool,
-    /// The resume threshold holds.
+    /// The guard is tripped, and its resume threshold holds.
     pub resume: bool,
 }
 

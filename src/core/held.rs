@@ -113,6 +113,11 @@ impl Held {
         Self { condition, normal: None, lasting, window, first: 0, end: 0, covered: 0, holds: false }
     }
 
+    /// Forgets what was counted.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.condition);
+    }
+
     /// What the values are tested for.
     pub fn test(&self) -> Test {
         self.condition.test

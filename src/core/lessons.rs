@@ -280,13 +280,13 @@ fn mean<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Option<Mean> {
 }
 
 /// By which part demand changed from one mean to the other.
-pub fn drift(one: &Mean, other: &Mean) -> f64 {
-    (one.demand - other.demand).abs() / one.demand.max(other.demand)
+pub fn drift(one: f64, other: f64) -> f64 {
+    (one - other).abs() / one.max(other)
 }
 
 fn compare(at: Time, before: &Mean, after: &Mean) -> Option<Lesson> {
     let by = after.share - before.share;
-    let drift = drift(before, after);
+    let drift = drift(before.demand, after.demand);
     if by.abs() < STEP || drift > STEADY {
         return None;
     }

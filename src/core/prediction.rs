@@ -46,15 +46,49 @@ pub enum Missing {
     Noise,
 }
 
-/// What a raise was predicted by when it was made.
+/// What was predicted of a raise, until it is compared with what came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Foreseen {
-    /// When it was read back.
+    /// When it was decided; from then on when it was read back.
     pub at: Time,
-    /// Where it went.
+    /// Where it goes.
     pub to: Weight,
     /// By the database's name.
-    pub by: BTreeMap<String, Basis>,
+    pub by: BTreeMap<String, Expected>,
+}
+
+/// What is predicted of a database at one weight, however much is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// Attempts per request.
+    pub each: f64,
+    /// How far chance moves that: one standard deviation.
+    pub noise: f64,
+    /// Attempts per second of others, which do not follow what is asked for.
+    pub others: f64,
+    /// Where steps have taught it.
+    pub taught: Option<Taught>,
+}
+
+/// What steps have taught something by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Taught {
+    /// How many there were.
+    pub steps: u32,
+    /// Requests per second, where the weight stood before.
+    pub demand: f64,
+}
+
+impl Expected {
+    /// Attempts per second if so much is asked for, and what chance makes of them (a standard deviation). What
+    /// was taught counts if chance moves it by less than what would be wrong.
+    pub fn rate(&self, demand: f64) -> Result<(f64, f64), Missing> {
+        let (rate, noise) = (self.others + self.each * demand, self.noise * demand);
+        if self.taught.is_some() && CHANCE * noise > WRONG * rate.max(FLOOR) {
+            return Err(Missing::Noise);
+        }
+        Ok((rate, noise))
+    }
 }
 
 /// What is predicted by.
@@ -67,12 +101,11 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// Attempts per second at `weight` if so much is asked for, and what chance makes of them (a standard
-    /// deviation).
-    pub fn rate(&self, weight: Weight, demand: f64) -> Result<(f64, f64), Missing> {
+    /// What is predicted at `weight`.
+    pub fn at(&self, weight: Weight) -> Result<Expected, Missing> {
         match self {
-            Self::Users(costs) => costs.rate(weight, demand),
-            Self::Steps(learned) => learned.rate(weight, demand),
+            Self::Users(costs) => costs.at(weight),
+            Self::Steps(learned) => Ok(learned.at(weight)),
         }
     }
 
@@ -100,13 +133,18 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// As [`Basis::rate`], if chance moves it by less than what would be wrong. What others connect cannot be
-    /// told apart: it counts as if it followed what is asked for.
-    fn rate(&self, weight: Weight, demand: f64) -> Result<(f64, f64), Missing> {
+    /// What others connect cannot be told apart: it counts as if it followed what is asked for.
+    fn at(&self, weight: Weight) -> Expected {
         let by = weight.percent() / 100.0 - self.level.share;
-        let rate = (self.level.each + by * self.slope.more).max(0.0) * demand;
-        let noise = self.level.noise.hypot(by * self.slope.noise) * demand;
-        if CHANCE * noise > WRONG * rate.max(FLOOR) { Err(Missing::Noise) } else { Ok((rate, noise)) }
+        Expected {
+            each: (self.level.each + by * self.slope.more).max(0.0),
+            noise: self.level.noise.hypot(by * self.slope.noise),
+            others: 0.0,
+            taught: Some(Taught {
+                steps: u32::try_from(self.slope.steps).unwrap_or(u32::MAX),
+                demand: self.level.demand,
+            }),
+        }
     }
 }
 
@@ -128,21 +166,20 @@ impl Costs {
         Some(Self { legacy, kubernetes, others: known.others? })
     }
 
-    /// Attempts per second at `weight` if so much is asked for, and what chance makes of them (a standard
-    /// deviation).
-    pub fn rate(&self, weight: Weight, demand: f64) -> Result<(f64, f64), Missing> {
+    /// What is predicted at `weight`, where every side that it gives traffic is known.
+    fn at(&self, weight: Weight) -> Result<Expected, Missing> {
         let share = weight.percent() / 100.0;
-        let (mut rate, mut variance) = (self.others, 0.0);
+        let (mut each, mut variance) = (0.0, 0.0);
         let sides =
             [(1.0 - share, self.legacy, Missing::Legacy), (share, self.kubernetes, Missing::Kubernetes)];
         for (share, cost, missing) in sides {
             if share > 0.0 {
                 let cost = cost.ok_or(missing)?;
-                let part = share * demand * cost.each;
-                rate += part;
+                let part = share * cost.each;
+                each += part;
                 variance += part * part / cost.counted;
             }
         }
-        Ok((rate, variance.sqrt()))
+        Ok(Expected { each, noise: variance.sqrt(), others: self.others, taught: None })
     }
 }

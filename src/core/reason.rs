@@ -109,7 +109,7 @@ reasons! {
     ConnectionsPredicted,
     /// A raise brought more or fewer connects than were predicted.
     PredictionWrong,
-    /// Legacy can take nothing more: the retreat waits for capacity.
+    /// Nothing more fits legacy, by its own room or by what it would cost a database: the retreat waits.
     LegacyFull,
     /// Kubernetes fails over half of its requests, or none of its servers is up.
     KubernetesFailing,

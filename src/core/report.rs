@@ -136,6 +136,9 @@ pub struct Report {
 pub struct DatabaseReport {
     /// Connects per second of each side's users; `None` while they are not known.
     pub connects: Option<BySide<f64>>,
+    /// What is normal for each side, in connects per second that all of the traffic would bring by it; `None`
+    /// while it is not known.
+    pub normal: Option<BySide<f64>>,
     /// What is predicted after the next step; `None` where the sides are not told apart, or nothing is to be
     /// raised.
     pub predicted: Option<Prediction>,

@@ -10,6 +10,7 @@ use crate::rules::{commands, expiry, floors, peaks, raise, soak, walk_back, whos
 use crate::surge::Whose;
 use crate::time::Time;
 use crate::turn::Turn;
+use crate::wording;
 
 pub use crate::wording::words;
 
@@ -285,6 +286,7 @@ fn databases(turn: &Turn) -> Vec<DatabaseReport> {
     places
         .map(|place| DatabaseReport {
             connects: connects(place),
+            normal: turn.seen.looks.get(place).and_then(|look| look.normal),
             predicted: predict::prediction(turn, place),
         })
         .collect()
@@ -354,7 +356,9 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
     });
     let short = blocked_by
         .iter()
-        .find(|blocker| matches!(blocker.reason, Reason::CapacityShort | Reason::LegacyFull));
+        .find(|blocker| matches!(blocker.reason, Reason::CapacityShort | Reason::LegacyFull))
+        .map(|blocker| (blocker.reason, blocker.message.clone()));
+    let lacking = || Some((Reason::CapacityShort, wording::short_words(turn, &capacity::lacking(turn)?).0));
     let configured = turn.plan.capacity.legacy.is_some();
     let rolled_back = matches!(phase, Phase::RolledBack | Phase::RollingBack);
     let condition =
@@ -372,7 +376,10 @@ fn conditions(turn: &Turn, phase: Phase, blocked_by: &[Blocker]) -> Vec<Conditio
         if configured {
             let kept = "both sides keep what was asked for";
             let kept = expiry::words(turn).map_or(kept.into(), |until| format!("{kept}; {until}"));
-            unless("CapacityReserved", short, Reason::CapacityReserved, &kept)
+            match short.or_else(lacking) {
+                Some((reason, message)) => condition("CapacityReserved", false, reason, &message),
+                None => condition("CapacityReserved", true, Reason::CapacityReserved, &kept),
+            }
         } else {
             let message = "spec.legacy says nothing of capacity: a retreat goes in small steps, and nothing is kept free";
             condition("CapacityReserved", false, Reason::CapacityNotConfigured, message)

@@ -40,8 +40,10 @@ pub struct Series {
     /// What is normal.
     pub baseline: Baseline,
     trend: f64,
-    /// In the order of the guard's conditions.
+    /// In the order of the guard's conditions; the last is the one to resume.
     held: Vec<Held>,
+    /// Whether the guard is tripped: else nobody asks for the last condition, and it is not counted.
+    tripped: bool,
     /// How far back the conditions look.
     keep: Duration,
     /// Whether slopes are fitted.
@@ -85,7 +87,8 @@ impl Series {
         let old = |value: &Kept| newest.at.since(value.at) > span;
         let (points, means) = (self.points.first_but(old), self.means.first_but(old));
         let mut held = std::mem::take(&mut self.held);
-        for held in &mut held {
+        let asked = held.len().saturating_sub(usize::from(!self.tripped));
+        for held in &mut held[..asked] {
             let test = held.test();
             let kept = if is_of_means(test) { means } else { points };
             held.follow(self.values(test), kept, self.normal(test));
@@ -93,6 +96,14 @@ impl Series {
         self.held = held;
         self.points.drop_before(points);
         self.means.drop_before(means);
+    }
+
+    /// Counts the last condition from the next value on, or no longer.
+    pub fn trip(&mut self, tripped: bool) {
+        if self.tripped != tripped {
+            self.tripped = tripped;
+            self.held.last_mut().into_iter().for_each(Held::restart);
+        }
     }
 
     /// Starts the trend S anew, as after a guard has cleared.

@@ -78,7 +78,7 @@ impl Spare {
 }
 
 /// How much of what a database can answer may be used by a step back.
-const BUDGET: f64 = 0.85;
+pub const BUDGET: f64 = 0.85;
 
 impl Spare {
     /// How far the weight may fall so that a database, which is asked for `rate` connects per second now,

@@ -75,6 +75,8 @@ pub struct State {
     pub peaks: Peaks,
     /// The pods that each workload, by its name, is promised at least (R9).
     pub floors: BTreeMap<String, u32>,
+    /// What was predicted of the last raise, until it is compared with what came.
+    pub foreseen: Option<Foreseen>,
     /// What no restart remembers.
     pub volatile: Volatile,
 }
@@ -95,6 +97,7 @@ impl State {
         }
         self.peaks.0.iter_mut().for_each(|peak| peak.at = peak.at.min(now));
         self.periods.now.iter_mut().for_each(|period| period.since = period.since.min(now));
+        self.foreseen.iter_mut().for_each(|foreseen| foreseen.at = foreseen.at.min(now));
         self.cooldown_until = self.cooldown_until.map(|until| until.min(now + retreat::DAY));
         self
     }
@@ -133,8 +136,8 @@ pub struct Volatile {
     pub floors_too_high_since: Option<Time>,
     /// The workloads whose floors were found since this process took the plan over.
     pub floors_found: BTreeSet<String>,
-    /// What the last raise was predicted by, until it is compared with what came.
-    pub foreseen: Option<Foreseen>,
+    /// Whether this process has seen the last raise come to its weight.
+    pub saw_raise: bool,
 }
 
 /// A mean of demand that is being made.

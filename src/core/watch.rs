@@ -229,12 +229,16 @@ impl Watch {
         }
     }
 
-    /// What the samples say of `guard` now.
-    pub fn judge(&self, guard: &Guard, tripped: &Tripped, now: Time) -> Judgement {
+    /// What the samples say of `guard` now. Whether it may resume is asked of a tripped one only.
+    pub fn judge(&mut self, guard: &Guard, tripped: &Tripped, now: Time) -> Judgement {
+        let is_tripped = tripped.level != Level::Clear;
+        if let Some(series) = &mut self.signals[guard.signal as usize].series {
+            series.trip(is_tripped);
+        }
         let series = self.series(guard.signal);
         let newest = series.and_then(Series::newest);
         let value = newest.map(|point| point.value);
-        let frozen = tripped.baseline.filter(|_| tripped.level != Level::Clear);
+        let frozen = tripped.baseline.filter(|_| is_tripped);
         let baseline = frozen.or_else(|| series.and_then(|series| normal(guard.signal, &series.baseline)));
         let unknown = self.unknown(guard, series, now).or_else(|| self.young(guard, tripped));
         let blind = Judgement { value, baseline, unknown, ..Judgement::default() };
@@ -247,7 +251,7 @@ impl Watch {
         Judgement {
             pause: any(0, &guard.pause),
             rollback: any(rollback, &guard.rollback),
-            resume: series.holds(resume, &guard.resume),
+            resume: is_tripped && series.holds(resume, &guard.resume),
             ..blind
         }
     }

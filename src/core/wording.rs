@@ -1,16 +1,18 @@
 //! R13 in words: what is waited for, until when, who must act, and what they can do.
 
+mod full;
+
 use std::time::Duration;
 
 use crate::guard::{Condition, Signal, Test, Unknown};
 use crate::periods;
 use crate::report::{Blocker, Who};
 use crate::reporting::Cause;
-use crate::rules::capacity::{self, Shortage};
+use crate::rules::capacity::Shortage;
 use crate::rules::obstacles::Obstacle;
 use crate::rules::outright::Failing;
 use crate::rules::predict::{Excess, Limit};
-use crate::rules::{commands, floors, peaks, strain, whose};
+use crate::rules::{commands, floors, peaks, whose};
 use crate::state::GuardKey;
 use crate::surge::Whose;
 use crate::time::Time;
@@ -115,7 +117,7 @@ pub fn learned(steps: Option<usize>) -> String {
 }
 
 /// What is short, what helps, and who must do it.
-fn short_words(turn: &Turn, shortage: &Shortage) -> (String, Who) {
+pub fn short_words(turn: &Turn, shortage: &Shortage) -> (String, Who) {
     let message = match shortage {
         Shortage::DemandUnknown => {
             "it is not known how much is asked for: see that spec.demand can be read".to_owned()
@@ -239,26 +241,8 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             )
         }
         Obstacle::Full => {
-            let guard = state.retreat.as_ref().and_then(|retreat| retreat.guard.as_ref());
-            let why = guard.map_or("Kubernetes fails".to_owned(), |guard| {
-                format!("{} of database {} is tripped", guard.signal, guard.database)
-            });
-            let strain = turn.state.strain.filter(|_| strain::stands(turn));
-            if let Some(seen) = strain.and_then(|strain| strain.seen) {
-                let message = format!(
-                    "{why}, and legacy fails more of its requests since the last step back, so that the retreat \
-                     stands: bring legacy servers up, or shed load"
-                );
-                return asks(message, Some(seen));
-            }
-            let ready = capacity::spare(turn).legacy.ready.unwrap_or_default();
-            asks(
-                format!(
-                    "{why}, and legacy, which can carry {ready:.0} requests/s, \
-                     can take nothing more: bring legacy servers up, or shed load"
-                ),
-                state.last_step,
-            )
+            let (message, since) = full::words(turn);
+            asks(message, since)
         }
         Obstacle::AnotherRaising => {
             let other = turn.seen.others_raising.as_deref().unwrap_or_default();

@@ -88,7 +88,9 @@ pub async fn until_settled(world: &World, plans: usize, weight: f64) -> Result<(
         let stands = status["weight"]["intended"].as_f64().is_some_and(|now| (now - weight).abs() < 1.0);
         stands && holds("GuardsClear") && holds("RoutesInSync")
     };
-    until("all plans have settled", async || {
+    // A list of many is work for the API server, and nobody waits for it.
+    let poll = POLL * u32::try_from(1 + plans / 10)?;
+    until_every(poll, "all plans have settled", async || {
         let list = api.list(&ListParams::default()).await?;
         Ok(list.items.iter().filter(|plan| plan.data.get("status").is_some_and(settled)).count() == plans)
     })
@@ -97,10 +99,14 @@ pub async fn until_settled(world: &World, plans: usize, weight: f64) -> Result<(
 
 /// Waits until something holds.
 pub async fn until(what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
+    until_every(POLL, what, holds).await
+}
+
+async fn until_every(poll: Duration, what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
     let begin = Instant::now();
     while !holds().await? {
         ensure!(begin.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
-        sleep(POLL).await;
+        sleep(poll).await;
     }
     Ok(())
 }

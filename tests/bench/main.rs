@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 #[path = "../stage/mod.rs"]
 mod stage;
@@ -13,60 +13,95 @@ mod braking;
 mod ground;
 mod idle;
 
+use idle::Idle;
+
+/// The measurements by name.
+const ALL: [&str; 4] = ["idle", "crowd", "one", "many"];
+
+/// A line of the table: what, the goal, what was measured.
+type Row = (String, &'static str, String);
+
 #[tokio::main]
 async fn main() -> Result<()> {
-    println!("\nMeasuring takes about eight minutes.");
-    let idle = idle::measure().await.context("measure an operator that has nothing to do")?;
-    let crowd = idle::measure_many().await.context("measure an operator with a thousand plans")?;
-    let one = braking::one_plan().await.context("measure breaches of one plan")?;
-    let many = braking::many_plans().await.context("measure plans that trip at once")?;
-
+    let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !ALL.contains(&name.as_str())) {
+        bail!("there is no measurement {unknown}: name some of {}, or none for all", ALL.join(", "));
+    }
+    if wanted.is_empty() {
+        wanted = ALL.map(str::to_owned).to_vec();
+    }
+    println!("\nMeasuring {}: a minute to four each.", wanted.join(", "));
+    let mut rows = Vec::new();
+    for name in wanted {
+        rows.extend(match name.as_str() {
+            "idle" => idle(&idle::measure().await.context("measure an operator that has nothing to do")?),
+            "crowd" => {
+                crowd(&idle::measure_many().await.context("measure an operator with a thousand plans")?)
+            }
+            "one" => one(&braking::one_plan().await.context("measure breaches of one plan")?)?,
+            _ => many(&braking::many_plans().await.context("measure plans that trip at once")?),
+        });
+    }
     println!("\n{}\n", machine()?);
     println!("| what | goal | measured |");
     println!("| --- | --- | --- |");
-    println!(
-        "| reply that completes a breach to weight read back, 1 plan, {} breaches: p50 | | {} |",
-        one.len(),
-        millis(quantile(&one, 0.5)?)
-    );
-    println!("| the same: p99 | < 50 ms | {} |", millis(quantile(&one, 0.99)?));
-    println!("| the same: worst | | {} |", millis(quantile(&one, 1.0)?));
-    let rounds: Vec<String> = many.iter().map(|last| millis(*last)).collect();
-    println!(
-        "| the last of {} plans that trip at once, {} rounds | < 1 s | {} |",
-        braking::PLANS,
-        many.len(),
-        rounds.join(", ")
-    );
-    let window = idle.window.as_secs();
-    println!("| resident memory, 1 plan | < 40 MB | {:.1} MB |", idle.resident);
-    println!("| share of a core, 1 plan at 1 Hz, {window} s | < 1 % | {:.2} % |", idle.core_percent);
-    println!(
-        "| writes to the API server while nothing changes, {window} s | the lease's only | {} of the lease, {} others |",
-        idle.lease_writes,
-        idle.other_writes.len()
-    );
-    println!(
-        "| resident memory, {} plans with capacity | < 150 MB | {:.1} MB |",
-        idle::PLANS,
-        crowd.resident
-    );
-    println!(
-        "| share of a core, {} plans with capacity at 1 Hz, {} s | < 5 % | {:.1} % |",
-        idle::PLANS,
-        crowd.window.as_secs(),
-        crowd.core_percent
-    );
-    println!(
-        "| writes to the API server by them, {} s | the lease's only | {} of the lease, {} others |",
-        crowd.window.as_secs(),
-        crowd.lease_writes,
-        crowd.other_writes.len()
-    );
-    for write in idle.other_writes.iter().chain(crowd.other_writes.iter().take(5)) {
-        println!("\nwritten besides the lease: {write}");
+    for (what, goal, measured) in rows {
+        println!("| {what} | {goal} | {measured} |");
     }
     Ok(())
+}
+
+fn idle(idle: &Idle) -> Vec<Row> {
+    let window = idle.window.as_secs();
+    vec![
+        ("resident memory, 1 plan".into(), "< 40 MB", format!("{:.1} MB", idle.resident)),
+        (
+            format!("share of a core, 1 plan at 1 Hz, {window} s"),
+            "< 1 %",
+            format!("{:.2} %", idle.core_percent),
+        ),
+        (format!("writes to the API server while nothing changes, {window} s"), THE_LEASE_S, writes(idle)),
+    ]
+}
+
+fn crowd(idle: &Idle) -> Vec<Row> {
+    let (plans, window) = (idle::PLANS, idle.window.as_secs());
+    vec![
+        (
+            format!("resident memory, {plans} plans with capacity"),
+            "< 150 MB",
+            format!("{:.1} MB", idle.resident),
+        ),
+        (
+            format!("share of a core, {plans} plans with capacity at 1 Hz, {window} s"),
+            "< 5 %",
+            format!("{:.1} %", idle.core_percent),
+        ),
+        (format!("writes to the API server by them, {window} s"), THE_LEASE_S, writes(idle)),
+    ]
+}
+
+const THE_LEASE_S: &str = "the lease's only";
+
+fn writes(idle: &Idle) -> String {
+    let others: Vec<&str> = idle.other_writes.iter().take(5).map(String::as_str).collect();
+    let others = if others.is_empty() { String::new() } else { format!(": {}, ...", others.join(", ")) };
+    format!("{} of the lease, {} others{others}", idle.lease_writes, idle.other_writes.len())
+}
+
+fn one(times: &[Duration]) -> Result<Vec<Row>> {
+    let what = "reply that completes a breach to weight read back, 1 plan";
+    Ok(vec![
+        (format!("{what}, {} breaches: p50", times.len()), "", millis(quantile(times, 0.5)?)),
+        ("the same: p99".into(), "< 50 ms", millis(quantile(times, 0.99)?)),
+        ("the same: worst".into(), "", millis(quantile(times, 1.0)?)),
+    ])
+}
+
+fn many(lasts: &[Duration]) -> Vec<Row> {
+    let rounds: Vec<String> = lasts.iter().map(|last| millis(*last)).collect();
+    let what = format!("the last of {} plans that trip at once, {} rounds", braking::PLANS, lasts.len());
+    vec![(what, "< 1 s", rounds.join(", "))]
 }
 
 /// Where this was measured.

@@ -49,6 +49,7 @@ pub struct Status {
     pub summary: Summary,
     pub blocked_by: Vec<Blocker>,
     pub databases: Vec<Database>,
+    pub surges: Vec<Surge>,
     pub cooldown: Cooldown,
 }
 
@@ -98,6 +99,21 @@ pub struct Guard {
     pub pause_at: Option<f64>,
     pub rollback_at: Option<f64>,
     pub resume_at: Option<f64>,
+}
+
+/// Whose surge a breach is.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Surge {
+    pub whose: String,
+    pub normal: Option<Normal>,
+}
+
+/// What was normal for each side, in connects per second that all of the traffic would bring by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+pub struct Normal {
+    pub legacy: f64,
+    pub kubernetes: f64,
 }
 
 /// When it may rise again.
@@ -163,6 +179,8 @@ pub struct Facts {
     pub read_back: Option<f64>,
     /// Each change of it.
     pub moves: Vec<(Duration, f64)>,
+    /// Whose the newest surge is, or was.
+    pub whose: Option<String>,
     /// What happened.
     pub events: Vec<Event>,
 }
@@ -200,6 +218,17 @@ impl Board {
     pub fn status(&self, status: Status) {
         let before = std::mem::replace(&mut self.facts().status, status);
         let status = self.facts().status.clone();
+        if let Some(Surge { whose, normal: Some(normal) }) = status.surges.first() {
+            let known = self.facts().whose.replace(whose.clone());
+            if known.as_ref() != Some(whose) {
+                let Normal { legacy, kubernetes } = normal;
+                let words = format!(
+                    "whose surge it is, by each side's connects beside its normal ({legacy:.0}/s and \
+                     {kubernetes:.0}/s): {whose}"
+                );
+                self.tell(Who::Operator, words);
+            }
+        }
         let (old, new) = ((&before.stage.name, &before.phase), (&status.stage.name, &status.phase));
         if old != new && !status.phase.is_empty() {
             let stage = if status.stage.name.is_empty() { "no stage yet" } else { &status.stage.name };

@@ -2,7 +2,8 @@
 //!
 //! A MariaDB, an HAProxy before two pools of servers, traffic, a Kubernetes API server, and the
 //! operator with a plan. Stages, then a surge of connections from the Kubernetes side: pause; a
-//! larger one: retreat, step by step; clear; cooldown. It fails if that is not what happens.
+//! larger one: whose it is, and the retreat, step by step; clear; cooldown. It fails if that is not
+//! what happens.
 
 use std::io::{IsTerminal as _, stdout};
 use std::path::Path;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
@@ -37,6 +40,8 @@ use summary::Outcome;
 
 /// The plan, with places for what only the demo knows.
 const PLAN: &str = include_str!("plan.yaml");
+/// Requests per second.
+const RATE: f64 = 400.0;
 /// How often the panel is drawn.
 const FRAME: Duration = Duration::from_millis(200);
 /// The exit code of what Ctrl-C ended.
@@ -142,10 +147,14 @@ async fn play(args: &Args) -> Result<()> {
     }
     println!("\nSetting the stage, all of it real and on loopback:");
     let mut world = World::start(settings(), |what| println!("  {what}")).await?;
+    // Who has connected how often is shown to those with this right only.
+    world.database.exec(&format!("GRANT PROCESS ON *.* TO {}", mariadb::MONITOR.name));
+    world.apply_plan(&world.fill(PLAN)).await?;
+    println!("  plan: what is normal for each side is known from an operator before this one");
+    remember_normal(&world).await?;
     println!("  operator: crossfade run, under its own service account");
     world.start_operator().await?;
     let mut operator = world.operators.remove(0);
-    world.apply_plan(&world.fill(PLAN)).await?;
 
     let panel = !args.plain && stdout().is_terminal();
     let board = Board::new();
@@ -182,11 +191,28 @@ async fn play(args: &Args) -> Result<()> {
 fn settings() -> Settings {
     let query = Duration::from_millis(60);
     Settings {
-        rate: 400.0,
+        rate: RATE,
         behaviour: Behaviour { connects_per_request: story::CALM, query, ..Behaviour::default() },
-        database: mariadb::Options { max_connections: 40, ..mariadb::Options::default() },
+        database: mariadb::Options {
+            max_connections: 40,
+            more: vec!["--userstat=1".into()],
+            ..mariadb::Options::default()
+        },
         ..Settings::default()
     }
+}
+
+/// An operator learns in a quarter of an hour what is normal for each side, and leaves it in the status for
+/// the next one: so it is left here.
+async fn remember_normal(world: &World) -> Result<()> {
+    let usual = RATE * story::CALM;
+    let normal = json!({"legacy": usual, "kubernetes": usual});
+    let databases = json!([{"name": "accounts", "guards": [], "normal": normal}]);
+    let status = json!({"measuredAt": jiff::Timestamp::now().to_string(), "databases": databases});
+    let patch = Patch::Merge(json!({"status": status}));
+    let params = PatchParams::default();
+    world.plans()?.patch_status("mail", &params, &patch).await.context("leave what is normal")?;
+    Ok(())
 }
 
 /// Shows the board for ever: as a panel on the terminal, or as lines.

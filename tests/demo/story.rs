@@ -113,6 +113,7 @@ async fn retreat(board: &Board, outcome: &mut Outcome) -> Result<()> {
     let at = board.until("the retreat arrives at the stage that was proven", PATIENCE, proven).await?;
     outcome.retreat_took = Some(at.saturating_sub(begin));
     let steps = |(when, weight): &(Duration, f64)| (*when > begin).then_some(*weight);
+    outcome.whose.clone_from(&board.facts().whose);
     outcome.steps = board.facts().moves.iter().filter_map(steps).collect();
     Ok(())
 }

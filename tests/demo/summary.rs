@@ -26,6 +26,8 @@ pub struct Outcome {
     pub paused_after: Option<Duration>,
     /// When the bad release began to go out, since the start.
     pub release_at: Duration,
+    /// Whose surge it was.
+    pub whose: Option<String>,
     /// From its begin to the first fall of the weight, read back from HAProxy.
     pub retreat_after: Option<Duration>,
     /// From its begin to the retreat's end.
@@ -68,6 +70,7 @@ impl Outcome {
             let steps: Vec<String> = self.steps.iter().map(|weight| format!("{weight:.0}")).collect();
             line("from the first surge to the pause", seconds(self.paused_after));
             line("from the bad release's first server to the retreat", seconds(self.retreat_after));
+            line("whose surge it is, by each side's connects", self.whose.clone().unwrap_or("-".into()));
             line("its steps, Kubernetes' share in percent", format!("50, {}", steps.join(", ")));
             line("and to its end, at the stage that was proven", seconds(self.retreat_took));
             line("from the release taken back to all guards clear", seconds(self.clear_after));
@@ -98,6 +101,7 @@ impl Outcome {
         let mine = Remembered { requests: self.requests, failed: self.failed };
         let percent = mine.percent();
         if self.guarded {
+            ensure!(self.whose.as_deref() == Some("Kubernetes"), "it was held to be {:?}", self.whose);
             ensure!(self.steps.len() > 1, "the retreat went by one step only: {:?}", self.steps);
             ensure!(percent < WITH_THE_GUARD, "{percent:.1} % of requests failed though the guard was there");
             ensure!(self.weight.is_some_and(|weight| weight < 11.0), "it rose again: {:?}", self.weight);

@@ -9,6 +9,7 @@ pub mod load;
 pub mod mail;
 pub mod mariadb;
 pub mod operator;
+pub mod pods;
 pub mod pool;
 pub mod prometheus;
 pub mod surge;

@@ -75,6 +75,8 @@ pub struct Behaviour {
     pub latency: Duration,
     /// Requests per second that one server carries; more than 0.
     pub capacity: f64,
+    /// What it says of itself at [`HEALTH`]; requests it answers all the same.
+    pub healthy: bool,
 }
 
 impl Default for Behaviour {
@@ -85,6 +87,7 @@ impl Default for Behaviour {
             query: Duration::from_millis(20),
             latency: Duration::from_millis(2),
             capacity: 1000.0,
+            healthy: true,
         }
     }
 }
@@ -117,7 +120,7 @@ impl Counts {
 }
 
 /// A pool of servers. Dropping it ends them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pool {
     servers: Vec<Running>,
 }

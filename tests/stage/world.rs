@@ -55,6 +55,8 @@ pub struct Settings {
     pub database: mariadb::Options,
     /// The period of HAProxy's health checks.
     pub checks: Option<Duration>,
+    /// Further lines of its backend.
+    pub backend: String,
     /// Requests per second.
     pub rate: f64,
     /// What the cluster has.
@@ -70,6 +72,7 @@ impl Default for Settings {
             behaviour: Behaviour::default(),
             database: mariadb::Options::default(),
             checks: Some(Duration::from_millis(200)),
+            backend: String::new(),
             rate: 200.0,
             cluster: cluster::Options::default(),
         }
@@ -115,6 +118,7 @@ impl World {
         let kubernetes = pool(Side::Kubernetes, settings.kubernetes, APP_KUBE).await?;
         let mut options = haproxy::Options::new(&legacy.addresses(), &kubernetes.addresses());
         options.checks = settings.checks;
+        options.backend = settings.backend;
         let haproxy = HaProxy::start(&options).await;
         let load = Load::start(load::Settings::new(haproxy.front_address(), settings.rate))?;
         Ok(Self { load, operators: Vec::new(), legacy, kubernetes, haproxy, database, cluster })

@@ -10,6 +10,7 @@ mod crashes;
 mod ground;
 mod main_job;
 mod place;
+mod pods;
 mod replicas;
 mod rights;
 mod room;

@@ -1,7 +1,7 @@
 //! What the status says of the connects to a database.
 
 use super::{Engine, cut, finite, rounded};
-use crate::api::status::{BySideStatus, ConnectsStatus, PredictedStatus};
+use crate::api::status::{BySideStatus, ConnectsStatus, NormalStatus, PredictedStatus};
 use crate::core::prediction::{Missing, Prediction, Rates};
 use crate::core::side::BySide;
 
@@ -17,6 +17,7 @@ pub fn connects(engine: &Engine, place: usize) -> ConnectsStatus {
     let rates = report.and_then(|report| report.connects);
     ConnectsStatus {
         connections_per_second: rates.and_then(by_side),
+        normal: report.and_then(|report| report.normal).and_then(normal),
         sides: engine.lacks.get(&database.name).map(|why| cut(why)),
         room,
         predicted,
@@ -26,6 +27,10 @@ pub fn connects(engine: &Engine, place: usize) -> ConnectsStatus {
 fn by_side(BySide { legacy, kubernetes }: BySide<f64>) -> Option<BySideStatus> {
     let (legacy, kubernetes) = finite(legacy).zip(finite(kubernetes))?;
     Some(BySideStatus { legacy: rounded(legacy), kubernetes: rounded(kubernetes) })
+}
+
+fn normal(normal: BySide<f64>) -> Option<NormalStatus> {
+    by_side(normal).map(|BySideStatus { legacy, kubernetes }| NormalStatus { legacy, kubernetes })
 }
 
 fn predicted(prediction: &Prediction) -> PredictedStatus {

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::NormalStatus;
+
 /// The connects to a database by side. What is absent is not known now.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -10,6 +12,10 @@ pub struct ConnectsStatus {
     /// Connects per second of each side's users, as a mean of 10 to 20 s; those refused are not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections_per_second: Option<BySideStatus>,
+    /// What is normal for each side, in connects per second that all of the traffic would bring by it: a median of
+    /// 15 minutes, held while a guard of the database is tripped. A restart goes on from one of the last hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normal: Option<NormalStatus>,
     /// Why the sides are not told apart, and what to do; absent while they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
@@ -31,6 +37,45 @@ pub struct BySideStatus {
     pub legacy: f64,
     /// Of Kubernetes.
     pub kubernetes: f64,
+}
+
+/// What was predicted of a raise, until it is compared with what came.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct ForeseenStatus {
+    /// When the raise was decided; from then on when it was read back.
+    #[schemars(length(max = 40))]
+    pub at: String,
+    /// To which weight, in percent.
+    pub to: f64,
+    /// What is predicted of each database there.
+    #[schemars(length(max = 8))]
+    pub databases: Vec<ExpectedStatus>,
+}
+
+/// What is predicted of a database at one weight, however much is asked for.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct ExpectedStatus {
+    /// The database.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Attempts to connect per request.
+    pub each: f64,
+    /// How far chance moves that: one standard deviation.
+    pub noise: f64,
+    /// Attempts per second of others, which do not follow what is asked for.
+    pub others: f64,
+    /// Where it was learned from steps of the weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taught: Option<TaughtStatus>,
+}
+
+/// What steps have taught something by.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq)]
+pub struct TaughtStatus {
+    /// How many there were.
+    pub steps: u32,
+    /// Requests per second, where the weight stood before.
+    pub demand: f64,
 }
 
 /// The connection rate after the next step, by what each side's requests cost, or by what earlier steps have

@@ -27,7 +27,7 @@ mod parts;
 mod surge;
 
 pub use capacity::*;
-pub use connects::{BySideStatus, ConnectsStatus, PredictedStatus};
+pub use connects::*;
 pub use floor::FloorStatus;
 pub use parts::*;
 pub use surge::*;
@@ -123,6 +123,9 @@ pub struct MigrationPlanStatus {
     /// A raise that is recorded, until every instance was read back at its weight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raise: Option<RaiseStatus>,
+    /// What was predicted of the last raise, until it is compared with what came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreseen: Option<ForeseenStatus>,
     /// The retreat under way, or at its end while its guard is still tripped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retreat: Option<RetreatStatus>,

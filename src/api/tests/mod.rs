@@ -1,6 +1,7 @@
 //! Tests of the API that need no cluster.
 
 mod capacity;
+mod connects;
 mod kubernetes;
 mod parsing;
 mod roundtrip;

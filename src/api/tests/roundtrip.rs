@@ -15,6 +15,7 @@ use crate::core::guard::{Level, Signal, Tripped};
 use crate::core::peaks::{Peak, Peaks};
 use crate::core::periods::{Period, Periods};
 use crate::core::plan::Plan;
+use crate::core::prediction::{Expected, Foreseen, Taught};
 use crate::core::reason::Reason;
 use crate::core::report::{Condition, Report};
 use crate::core::side::BySide;
@@ -88,6 +89,19 @@ fn surge() -> impl Strategy<Value = Surge> {
     )
 }
 
+fn foreseen() -> impl Strategy<Value = Foreseen> {
+    let taught = of((2..=10_u32, amount()));
+    let expected = (amount(), amount(), amount(), taught).prop_map(|(each, noise, others, taught)| {
+        let taught = taught.map(|(steps, demand)| Taught { steps, demand });
+        Expected { each, noise, others, taught }
+    });
+    (time(), weight(), btree_map("[a-z]{1,9}", expected, 1..4)).prop_map(|(at, to, by)| Foreseen {
+        at,
+        to,
+        by,
+    })
+}
+
 prop_compose! {
     fn progress()(
         intended in of(weight()),
@@ -134,6 +148,7 @@ prop_compose! {
         history in vec((time(), weight(), weight(), reason()), 0..=20),
         peaks in vec((time(), prop::num::f64::POSITIVE | prop::num::f64::ZERO), 0..=17),
         floors in btree_map("[a-z]{1,9}", 1..10_000_u32, 0..4),
+        foreseen in of(foreseen()),
     ) -> State {
         State {
             guards,
@@ -155,6 +170,7 @@ prop_compose! {
                 peaks.into_iter().map(|(at, requests_per_second)| Peak { at, requests_per_second }).collect(),
             ),
             floors,
+            foreseen,
             ..progress
         }
     }

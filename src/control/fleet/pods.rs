@@ -73,6 +73,7 @@ mod tests {
     use crate::api::parse::parse;
     use crate::control::fleet::{Links, Start};
     use crate::control::teller::Teller;
+    use crate::control::warm::Normals;
     use crate::core::plan::Plan;
     use crate::core::state::State;
     use crate::serve::metrics::Metrics;
@@ -99,7 +100,7 @@ mod tests {
         Start {
             plan: plan(each),
             state: State::default(),
-            baselines: vec![],
+            normals: Normals::default(),
             links,
             recorder: Arc::default(),
         }

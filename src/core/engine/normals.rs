@@ -22,6 +22,8 @@ impl Engine {
         {
             sides.seed(normal);
         }
+        // A guard that is tripped already holds it.
+        self.freeze_sides();
     }
 
     /// The baseline stands still while its guard is tripped; the trend starts anew when it clears.

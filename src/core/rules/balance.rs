@@ -8,7 +8,7 @@ use crate::band::Band;
 use crate::capacity::{Capacity, Kubernetes, Legacy, Source};
 use crate::plan::Stage;
 use crate::reason::Reason;
-use crate::rules::{capacity, obstacles, raise, retreat, soak};
+use crate::rules::{capacity, obstacles, predict, raise, retreat, soak};
 use crate::state::Raise;
 use crate::turn::{Turn, same};
 use crate::weight::Weight;
@@ -118,6 +118,7 @@ fn rise(turn: &mut Turn, stage: &Stage, to: Weight) {
     }
     turn.set_shift(Some(to));
     turn.state.raise = Some(Raise { from: now, to: first, at: turn.now });
+    predict::foresee(turn, first);
     turn.state.volatile.soak_counted_to = None;
     turn.record();
     let own = stage.weight;

@@ -144,6 +144,13 @@ pub fn against_raising(turn: &Turn, weight: Weight) -> Option<Shortage> {
     floors::against(turn, &side.workloads, needs)
 }
 
+/// What Kubernetes lacks by now of what the present weight was raised by. Nothing waits for it: a fall would
+/// only be the way back.
+pub fn lacking(turn: &Turn) -> Option<Shortage> {
+    let weight = Some(turn.intended()).filter(|weight| *weight > Weight::ZERO);
+    against_raising(turn, weight?)
+}
+
 /// What Kubernetes must be able to carry at `weight`; `None` if it is not known how much is asked for, or
 /// the plan says nothing of Kubernetes.
 pub fn kubernetes_needs(turn: &Turn, weight: Weight) -> Option<f64> {
@@ -176,33 +183,86 @@ pub fn fits_as_it_stands(turn: &Turn) -> Weight {
 
 fn fits_from(turn: &Turn, weight: Weight, fallen: Weight) -> Weight {
     let most = turn.plan.rollback.max_step.minus(fallen);
+    let Some(bounds) = bounds(turn, weight) else { return most.min(BLIND_STEP.minus(fallen)) };
+    // Legacy's load is by what has fallen already.
+    let left = |(bound, fits): (Bound, Weight)| match bound {
+        Bound::Room { .. } => fits,
+        Bound::Burst { .. } | Bound::Budget { .. } => fits.minus(fallen),
+    };
+    bounds.into_iter().flatten().map(left).fold(most, Weight::min)
+}
+
+/// What keeps a step back from being larger, besides what the plan says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// Legacy can carry no more.
+    Room {
+        /// The requests per second that it can carry, as last known.
+        ready: f64,
+    },
+    /// Its servers would fill their pools faster than a database can answer.
+    Burst {
+        /// The database's place in the plan.
+        database: usize,
+        /// Connections that each request/s brings.
+        each: f64,
+    },
+    /// Requests cost more connects on legacy, and a database can answer no more.
+    Budget {
+        /// The database's place in the plan.
+        database: usize,
+        /// All attempts per second that it gets now.
+        rate: f64,
+        /// Connects per request on legacy.
+        legacy: f64,
+        /// Connects per request on Kubernetes.
+        kubernetes: f64,
+    },
+}
+
+/// What binds a step back now; `None` while it is not known what legacy can carry.
+pub fn binding(turn: &Turn) -> Option<Bound> {
+    let bounds = bounds(turn, turn.intended())?;
+    bounds.into_iter().flatten().min_by_key(|(_, fits)| *fits).map(|(bound, _)| bound)
+}
+
+/// Each bound, and how far the weight may fall from `weight` by it.
+fn bounds(turn: &Turn, weight: Weight) -> Option<[Option<(Bound, Weight)>; 3]> {
     let spare = remembered(turn);
-    let Some(room) = spare.room(weight) else { return most.min(BLIND_STEP.minus(fallen)) };
+    let (room, ready) = (spare.room(weight)?, spare.legacy.ready?);
+    Some([Some((Bound::Room { ready }, room)), burst(turn, &spare), budget(turn, &spare)])
+}
+
+/// How far the weight may fall so that filling legacy's pools is not too much for the slowest database.
+fn burst(turn: &Turn, spare: &Spare) -> Option<(Bound, Weight)> {
     let legacy = turn.plan.capacity.legacy;
     let each = legacy.and_then(|legacy| {
         let each = legacy.connections_per_server? / legacy.requests_per_second_per_server;
         each.is_finite().then_some(each)
     });
-    let slowest = turn.plan.databases.iter().filter_map(|database| database.connection_rate_capacity);
-    let burst = slowest.reduce(f64::min).zip(each).and_then(|(capacity, each)| spare.burst(capacity, each));
-    let budget = budget(turn, &spare);
-    let bound = |bound: Option<Weight>| bound.map_or(most, |bound| bound.minus(fallen));
-    most.min(room).min(bound(burst)).min(bound(budget))
+    let each = each?;
+    let databases = turn.plan.databases.iter().enumerate();
+    let of_one = |(place, database): (usize, &Database)| {
+        let fits = spare.burst(database.connection_rate_capacity?, each)?;
+        Some((Bound::Burst { database: place, each }, fits))
+    };
+    databases.filter_map(of_one).min_by_key(|(_, fits)| *fits)
 }
 
 /// How far the weight may fall so that no database is asked for too many connects. What is in doubt does not
 /// bind: of the means, those count by which Kubernetes costs most and legacy least.
-fn budget(turn: &Turn, spare: &Spare) -> Option<Weight> {
-    let databases = turn.plan.databases.iter().zip(&turn.seen.tallies);
-    let of_one = |(database, tally): (&Database, &Tally)| {
+fn budget(turn: &Turn, spare: &Spare) -> Option<(Bound, Weight)> {
+    let databases = turn.plan.databases.iter().zip(&turn.seen.tallies).enumerate();
+    let of_one = |(place, (database, tally)): (usize, (&Database, &Tally))| {
         let capacity = database.connection_rate_capacity.filter(|_| database.by_side)?;
         let known = tally.known(turn.now);
         let (long, short) = (known.per_request, known.lately);
-        let sender = long.kubernetes?.each.max(short.kubernetes?.each);
-        let receiver = long.legacy?.each.min(short.legacy?.each);
-        spare.budget(capacity, known.all?, receiver, sender)
+        let kubernetes = long.kubernetes?.each.max(short.kubernetes?.each);
+        let (legacy, rate) = (long.legacy?.each.min(short.legacy?.each), known.all?);
+        let fits = spare.budget(capacity, rate, legacy, kubernetes)?;
+        Some((Bound::Budget { database: place, rate, legacy, kubernetes }, fits))
     };
-    databases.filter_map(of_one).min()
+    databases.filter_map(of_one).min_by_key(|(_, fits)| *fits)
 }
 
 /// How far the weight may fall at once from a Kubernetes that fails: as far as legacy has room.

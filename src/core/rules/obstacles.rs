@@ -66,14 +66,8 @@ pub fn all(turn: &Turn) -> impl Iterator<Item = Obstacle> {
 
 /// The obstacles that lie outside the routes; an instance that lags behind may rise without them.
 pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
-    let (state, seen, plan) = (&*turn.state, turn.seen, turn.plan);
-    let when = |is: bool, obstacle: Obstacle| is.then_some(obstacle);
-    let first = [
-        when(seen.authority != Authority::Holder, Obstacle::NotLeader),
-        retreating(turn),
-        outright::failing(turn).map(Obstacle::Failing),
-    ];
-    let surges = plan.databases.iter().enumerate().filter_map(move |(place, database)| {
+    let (state, seen) = (&*turn.state, turn.seen);
+    let surges = turn.plan.databases.iter().enumerate().filter_map(move |(place, database)| {
         state.surges.get(&database.name).filter(|surge| !surge.whose.permits())?;
         Some(Obstacle::Surge(place))
     });
@@ -84,21 +78,42 @@ pub fn general(turn: &Turn) -> impl Iterator<Item = Obstacle> {
             judgement.unknown.is_some().then_some(Obstacle::Unknown(place))
         }
     });
-    let furthest = plan.furthest();
-    let above = turn.limit().is_some_and(|weight| turn.intended() > weight);
-    let others = [
-        when(state.halt.is_some(), Obstacle::Halted),
-        when(state.rolled_back_by_hand.is_some(), Obstacle::RolledBackByHand),
-        when(seen.rejected.is_some(), Obstacle::Rejected),
-        when(seen.wishes.hold.is_some(), Obstacle::Held),
-        when(plan.paused, Obstacle::PausedBySpec),
-        state.cooldown_until.filter(|until| *until > turn.now).map(Obstacle::Cooldown),
-        when(!state.volatile.settled, Obstacle::ReadingRoutes),
-        when(above || state.stage > Some(furthest), Obstacle::TargetLowered),
-        when(seen.others_raising.is_some(), Obstacle::AnotherRaising),
-        capacity::against_staying(turn, turn.intended()).map(Obstacle::Short),
-    ];
-    first.into_iter().flatten().chain(surges).chain(guards).chain(others.into_iter().flatten())
+    let ask = |question: &Question| question(turn);
+    FIRST.iter().filter_map(ask).chain(surges).chain(guards).chain(OTHERS.iter().filter_map(ask))
+}
+
+/// Whether something stands in the way. Asked when its turn comes: mostly one only wants to know whether there
+/// is anything at all.
+type Question = fn(&Turn) -> Option<Obstacle>;
+
+/// Before the databases.
+const FIRST: [Question; 3] = [
+    |turn| when(turn.seen.authority != Authority::Holder, Obstacle::NotLeader),
+    retreating,
+    |turn| outright::failing(turn).map(Obstacle::Failing),
+];
+
+/// After them.
+const OTHERS: [Question; 10] = [
+    |turn| when(turn.state.halt.is_some(), Obstacle::Halted),
+    |turn| when(turn.state.rolled_back_by_hand.is_some(), Obstacle::RolledBackByHand),
+    |turn| when(turn.seen.rejected.is_some(), Obstacle::Rejected),
+    |turn| when(turn.seen.wishes.hold.is_some(), Obstacle::Held),
+    |turn| when(turn.plan.paused, Obstacle::PausedBySpec),
+    |turn| turn.state.cooldown_until.filter(|until| *until > turn.now).map(Obstacle::Cooldown),
+    |turn| when(!turn.state.volatile.settled, Obstacle::ReadingRoutes),
+    |turn| when(is_above_target(turn), Obstacle::TargetLowered),
+    |turn| when(turn.seen.others_raising.is_some(), Obstacle::AnotherRaising),
+    |turn| capacity::against_staying(turn, turn.intended()).map(Obstacle::Short),
+];
+
+fn when(is: bool, obstacle: Obstacle) -> Option<Obstacle> {
+    is.then_some(obstacle)
+}
+
+fn is_above_target(turn: &Turn) -> bool {
+    turn.limit().is_some_and(|weight| turn.intended() > weight)
+        || turn.state.stage > Some(turn.plan.furthest())
 }
 
 fn retreating(turn: &Turn) -> Option<Obstacle> {

@@ -11,10 +11,13 @@ use crate::capacity::Source;
 use crate::guard::{Signal, Test};
 use crate::lessons::{self, drift};
 use crate::plan::Database;
-use crate::prediction::{Basis, CHANCE, Costs, Foreseen, Learned, Missing, Prediction, Rates, WRONG};
+use crate::prediction::{
+    Basis, CHANCE, Costs, Expected, Foreseen, Learned, Missing, Prediction, Rates, Taught, WRONG,
+};
 use crate::reason::Reason;
 use crate::rules::{capacity, raise};
 use crate::state::Halt;
+use crate::time::Time;
 use crate::turn::Turn;
 use crate::weight::Weight;
 use crate::wording;
@@ -23,6 +26,8 @@ use crate::wording;
 const OF_CAPACITY: f64 = 0.6;
 /// An outcome is judged so long after the step,
 const JUDGED: Duration = Duration::from_mins(1);
+/// ... or after a restart as soon as enough was seen, but no later than this.
+const LATEST: Duration = Duration::from_mins(2);
 /// ... by what came after pools were filled.
 const SETTLED: Duration = Duration::from_secs(15);
 /// ... if that is at least so much.
@@ -89,8 +94,9 @@ fn rates(turn: &Turn, basis: &Basis, weight: Weight) -> Result<Rates, Missing> {
     let (demand, peak) = spare.demand.zip(spare.peak).ok_or(Missing::Demand)?;
     // By a mean, or what is too much would rise in a second in which few ask.
     let steady = turn.seen.figures.steady.highest(turn.now);
-    let (now, _) = basis.rate(weight, steady.unwrap_or(demand))?;
-    let (peak, _) = basis.rate(weight, peak)?;
+    let expected = basis.at(weight)?;
+    let (now, _) = expected.rate(steady.unwrap_or(demand))?;
+    let (peak, _) = expected.rate(peak)?;
     Ok(Rates { now, peak })
 }
 
@@ -140,80 +146,140 @@ fn exceeded(database: &Database, rates: Rates) -> Option<(f64, bool, Limit)> {
     limits.into_iter().flatten().next()
 }
 
-/// A raise was read back at its weight: what it was predicted by is kept, to be compared with what comes.
-pub fn remember(turn: &mut Turn, to: Weight) {
+/// A raise is recorded: so is what is predicted of it, to be compared with what comes.
+pub fn foresee(turn: &mut Turn, to: Weight) {
     let known = turn.plan.databases.iter().enumerate().filter_map(|(place, database)| {
-        let basis = basis(turn, place).ok().filter(|_| is_asked(turn, database))?;
         // Whether what was learned is certain enough is asked when it is compared.
-        basis.rate(to, 1.0).ok()?;
-        Some((database.name.clone(), basis))
+        let expected = basis(turn, place).ok().filter(|_| is_asked(turn, database))?.at(to).ok()?;
+        Some((database.name.clone(), expected))
     });
-    let by: BTreeMap<String, Basis> = known.collect();
-    let foreseen = Foreseen { at: turn.now, to, by };
-    turn.state.volatile.foreseen = Some(foreseen).filter(|foreseen| !foreseen.by.is_empty());
+    let by: BTreeMap<String, Expected> = known.collect();
+    turn.state.foreseen = Some(Foreseen { at: turn.now, to, by }).filter(|foreseen| !foreseen.by.is_empty());
+}
+
+/// The raise was read back at its weight: from now on it shows what comes of it.
+pub fn reached(turn: &mut Turn) {
+    let now = turn.now;
+    turn.state.foreseen.iter_mut().for_each(|foreseen| foreseen.at = now);
+    turn.state.volatile.saw_raise = true;
+}
+
+/// Of a raise that was given up, or from whose weight the plan has moved on, nothing is to be compared; nor
+/// while it is stopped.
+pub fn forget(turn: &mut Turn) {
+    let Some(foreseen) = turn.state.foreseen.as_ref() else { return };
+    let stands = turn.state.raise.is_some() || foreseen.to == turn.intended();
+    if !stands || turn.state.halt.is_some() {
+        turn.state.foreseen = None;
+        turn.record();
+    }
 }
 
 /// A raise that did not come out as it was predicted stops the plan.
 pub fn check(turn: &mut Turn) {
-    let Some((at, to)) = turn.state.volatile.foreseen.as_ref().map(|foreseen| (foreseen.at, foreseen.to))
-    else {
+    forget(turn);
+    let raising = turn.state.raise.is_some();
+    let Some(at) = turn.state.foreseen.as_ref().filter(|_| !raising).map(|foreseen| foreseen.at) else {
         return;
     };
-    if turn.intended() == to && turn.state.halt.is_none() && !turn.is_due(Some(at), JUDGED) {
+    if !turn.is_due(Some(at), JUDGED) {
         return;
     }
-    let Some(foreseen) = turn.state.volatile.foreseen.take() else { return };
-    if turn.intended() != to || turn.state.halt.is_some() {
+    let outcomes = outcomes(turn);
+    // After a restart what came has yet to be seen.
+    let early = outcomes.iter().any(|(_, outcome)| *outcome == Err(Unseen::Early));
+    if early && !turn.state.volatile.saw_raise && !turn.is_due(Some(at), LATEST) {
         return;
     }
-    let plan = turn.plan;
-    let wrong = plan.databases.iter().enumerate().find_map(|(place, database)| {
-        let basis = foreseen.by.get(&database.name)?;
-        let outcome = match basis {
-            Basis::Users(costs) => by_users(turn, place, &foreseen, costs),
-            Basis::Steps(learned) => by_steps(turn, place, &foreseen, learned),
-        }?;
-        let Outcome { rate, predicted, chance } = outcome;
+    let wrong = outcomes.into_iter().find_map(|(name, outcome)| {
+        let Outcome { rate, predicted, chance, steps } = outcome.ok()?;
         let off = (rate - predicted).abs() > WRONG * predicted.max(FLOOR) + chance;
-        off.then_some((&database.name, rate, predicted, basis.steps()))
+        off.then_some((name, rate, predicted, steps))
     });
+    turn.state.foreseen = None;
+    turn.record();
     let Some((database, rate, predicted, steps)) = wrong else { return };
-    let learned = wording::learned(steps);
+    let (to, learned) = (turn.intended(), wording::learned(steps));
     let message = format!(
         "after the raise to {to} % database {database} gets {rate:.0} connects/s, and {predicted:.0} were \
          predicted{learned}: find out why"
     );
     turn.state.halt =
         Some(Halt { reason: Reason::PredictionWrong, message: message.clone(), since: turn.now });
-    turn.record();
     turn.tell(Reason::PredictionWrong, message);
 }
 
 /// What came of a raise, in attempts per second.
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Outcome {
     rate: f64,
     predicted: f64,
     /// What is left to chance, and to what nobody knows.
     chance: f64,
+    /// From how many steps it was learned; `None` where the sides are told apart.
+    steps: Option<usize>,
 }
 
-fn by_users(turn: &Turn, place: usize, foreseen: &Foreseen, costs: &Costs) -> Option<Outcome> {
-    let came = turn.seen.tallies.get(place)?.since(foreseen.at + SETTLED);
-    if came.known < LEAST || came.known < came.covers {
-        return None;
+/// Why nothing can be said of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unseen {
+    /// Too little was seen yet.
+    Early,
+    /// What was seen says nothing.
+    Unclear,
+}
+
+/// What came of the raise that is compared, by the databases of which something was predicted.
+fn outcomes<'a>(turn: &Turn<'a>) -> Vec<(&'a str, Result<Outcome, Unseen>)> {
+    let Some(foreseen) = turn.state.foreseen.as_ref() else { return Vec::new() };
+    let databases = turn.plan.databases.iter().enumerate();
+    let of_one = |(place, database): (usize, &'a Database)| {
+        let expected = foreseen.by.get(&database.name)?;
+        let since = foreseen.at + SETTLED;
+        let outcome = match expected.taught {
+            None => by_users(turn, place, since, expected),
+            Some(taught) => by_steps(turn, place, since, expected, taught),
+        };
+        Some((database.name.as_str(), outcome))
+    };
+    databases.filter_map(of_one).collect()
+}
+
+fn by_users(turn: &Turn, place: usize, since: Time, expected: &Expected) -> Result<Outcome, Unseen> {
+    let came = turn.seen.tallies.get(place).ok_or(Unseen::Unclear)?.since(since);
+    if came.known < came.covers {
+        return Err(Unseen::Unclear);
+    }
+    if came.known < LEAST {
+        return Err(Unseen::Early);
     }
     let seconds = came.covers.as_secs_f64();
     let demand = (came.requests.legacy + came.requests.kubernetes) / seconds;
-    let (predicted, chance) = costs.rate(foreseen.to, demand).ok()?;
+    let (predicted, chance) = expected.rate(demand).map_err(|_| Unseen::Unclear)?;
     let chance = CHANCE * (chance * chance + predicted / seconds).sqrt();
-    Some(Outcome { rate: came.all / seconds, predicted, chance })
+    Ok(Outcome { rate: came.all / seconds, predicted, chance, steps: None })
 }
 
 /// What others connect does not follow what is asked for: while that changes, nobody knows what should come.
-fn by_steps(turn: &Turn, place: usize, foreseen: &Foreseen, learned: &Learned) -> Option<Outcome> {
-    let came = turn.seen.lessons.get(place)?.since(foreseen.at + SETTLED)?;
-    let drift = Some(drift(&learned.level, &came)).filter(|drift| *drift <= lessons::STEADY)?;
-    let (predicted, chance) = Basis::Steps(*learned).rate(foreseen.to, came.demand).ok()?;
+fn by_steps(
+    turn: &Turn,
+    place: usize,
+    since: Time,
+    expected: &Expected,
+    taught: Taught,
+) -> Result<Outcome, Unseen> {
+    let lessons = turn.seen.lessons.get(place).ok_or(Unseen::Unclear)?;
+    let came = lessons.since(since).ok_or(Unseen::Early)?;
+    let drift = drift(taught.demand, came.demand);
+    if drift > lessons::STEADY {
+        return Err(Unseen::Unclear);
+    }
+    let (predicted, chance) = expected.rate(came.demand).map_err(|_| Unseen::Unclear)?;
     let chance = CHANCE * chance.hypot(came.noise * came.demand) + drift * predicted;
-    Some(Outcome { rate: came.each * came.demand, predicted, chance })
+    Ok(Outcome {
+        rate: came.each * came.demand,
+        predicted,
+        chance,
+        steps: usize::try_from(taught.steps).ok(),
+    })
 }

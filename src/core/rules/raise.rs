@@ -43,7 +43,7 @@ fn confirm(turn: &mut Turn, raise: Raise) {
         turn.state.intended = Some(raise.from);
         let reason = if turn.state.shift == 0 { Reason::Raising } else { Reason::Balancing };
         turn.move_to(raise.to, reason);
-        predict::remember(turn, raise.to);
+        predict::reached(turn);
         turn.tell(Reason::Raising, format!("raised from {} % to {} %", raise.from, raise.to));
     }
 }
@@ -87,6 +87,7 @@ fn begin(turn: &mut Turn) {
     }
     let from = turn.intended();
     turn.state.raise = Some(Raise { from, to, at: turn.now });
+    predict::foresee(turn, to);
     turn.record();
 }
 

@@ -1,5 +1,12 @@
-//! How fast the world goes: `cargo run --release -p crossfade-sim --example speed`.
-#![allow(missing_docs, clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_macros)]
+//! How fast the world goes: `cargo run --release -p crossfade-sim --example speed [DAYS]`; fewer than 30 days
+//! for a tool that counts instructions.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros
+)]
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +19,7 @@ use crossfade_sim::scenario::{DatabaseSetup, DemandSetup, MONDAY, Scenario, Serv
 use crossfade_sim::world::World;
 
 fn main() {
+    let days = std::env::args().nth(1).map_or(30, |days| days.parse().expect("the days as a number"));
     let stage = |name: &str, weight: u16, approval| Stage {
         name: name.into(),
         weight: Weight::from_hundredths(weight * 100),
@@ -67,7 +75,7 @@ fn main() {
     let scenario = Scenario {
         seed: 1,
         begins: MONDAY,
-        lasts: Duration::from_hours(30 * 24),
+        lasts: Duration::from_hours(days * 24),
         step: Duration::from_secs(1),
         replicas: 1,
         databases: vec![DatabaseSetup {
@@ -102,7 +110,7 @@ fn main() {
     World::new(&scenario).run(&mut recording);
     let span = began.elapsed();
     let each = recording.decisions as f64 / span.as_secs_f64();
-    println!("30 days at 1 s, with their curves: {span:.2?}, {each:.0} decisions per second");
+    println!("{days} days at 1 s, with their curves: {span:.2?}, {each:.0} decisions per second");
     let began = Instant::now();
     World::new(&Scenario { replicas: 0, ..scenario.clone() }).run(&mut ());
     println!("the world alone: {:.2?}", began.elapsed());

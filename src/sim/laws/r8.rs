@@ -98,6 +98,7 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         history,
         peaks: _,
         floors,
+        foreseen,
         volatile: _,
     } = before;
     let from = |intended, raise: &Option<Raise>| raise.map(|raise| raise.from).or(intended);
@@ -125,4 +126,5 @@ pub fn is_remembered_alike(before: &State, after: &State, now: Time) -> bool {
         && *commands == after.commands
         && *history == after.history
         && *floors == after.floors
+        && *foreseen == after.foreseen
 }

@@ -126,6 +126,7 @@ fn report() -> Report {
         }],
         databases: vec![DatabaseReport {
             connects: Some(BySide { legacy: 300.25, kubernetes: 12.5 }),
+            normal: Some(BySide { legacy: 310.5, kubernetes: 250.0 }),
             predicted: Some(Prediction {
                 weight: weight(50.0),
                 rates: Ok(Rates { now: 411.125, peak: 700.0 }),

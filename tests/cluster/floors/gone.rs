@@ -83,7 +83,7 @@ async fn what_a_dead_operator_changed_is_given_back_by_the_next() -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_is_deleted_does_not_hang() -> Result<()> {
-    let cluster = Cluster::start(Options { controllers: true }).await?;
+    let cluster = Cluster::start(Options { controllers: true, ..Options::default() }).await?;
     install(&cluster).await?;
     raised(&cluster, "ends").await?;
     let mut operator = begin(&cluster, "only").await?;

@@ -13,6 +13,8 @@ use crossfade::control::floors::{FloorWire, Keeper, Space};
 use crossfade::control::key::PlanKey;
 use crossfade::control::mailbox::Mailbox;
 use crossfade::control::operator::Operator;
+use crossfade::control::warm::Normals;
+use crossfade::control::warm::Normals;
 use crossfade::core::capacity::{Figure, Source};
 use crossfade::core::lease::{Answer, Found, Lease, Record, Times};
 use crossfade::core::plan::{Plan, Stage};
@@ -192,8 +194,13 @@ impl Ground {
     pub fn plan(&self, plan: Plan) {
         let lane = LaneHandle { id: ID, mailbox: self.mailbox.clone() };
         let links = Links { lanes: vec![lane], ..Links::default() };
-        let start =
-            Start { plan, state: State::default(), baselines: vec![], links, recorder: Arc::default() };
+        let start = Start {
+            plan,
+            state: State::default(),
+            normals: Normals::default(),
+            links,
+            recorder: Arc::default(),
+        };
         self.operator.fleet(|fleet, now| fleet.put(&self.key, start, now));
     }
 

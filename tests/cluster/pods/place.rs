@@ -11,6 +11,7 @@ use crossfade::control::key::PlanKey;
 use crossfade::control::mailbox::{Mailbox, Task};
 use crossfade::control::operator::Operator;
 use crossfade::control::teller::Teller;
+use crossfade::control::warm::Normals;
 use crossfade::control::workloads::WorkloadWire;
 use crossfade::core::capacity::{Capacity, Demand, Kubernetes, Source, Takeover, Workload};
 use crossfade::core::lease::Standing;
@@ -164,7 +165,7 @@ impl Place {
         let start = Start {
             plan: plan(warm_up),
             state: State::default(),
-            baselines: vec![],
+            normals: Normals::default(),
             links,
             recorder: Arc::default(),
         };

@@ -2,7 +2,8 @@
 //!
 //! `KUBEBUILDER_ASSETS` (the envtest convention) if set, else what
 //! `tests/controlplane/build` makes and caches: seconds after the first time,
-//! minutes the first time, with its progress on standard error.
+//! minutes the first time, with its progress on standard error. KWOK is built
+//! unless `KUBEBUILDER_ASSETS` has it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -21,14 +22,15 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// Finds or builds them; with `controllers`, kube-controller-manager too.
+    /// Finds or builds them; with `controllers`, kube-controller-manager and kube-scheduler too.
     pub async fn find(controllers: bool) -> Result<Self> {
         let assets = match env::var_os("KUBEBUILDER_ASSETS") {
             Some(dir) => Self { dir: dir.into() },
             None => Self { dir: build(if controllers { "full" } else { "demo" }).await? },
         };
         let needed = ["etcd", "kube-apiserver", "kubectl"];
-        for name in needed.into_iter().chain(controllers.then_some("kube-controller-manager")) {
+        let more: &[&str] = if controllers { &["kube-controller-manager", "kube-scheduler"] } else { &[] };
+        for name in needed.iter().chain(more) {
             ensure!(
                 assets.program(name).is_file(),
                 "{} has no {name}: unset KUBEBUILDER_ASSETS to have it built, \
@@ -43,6 +45,11 @@ impl Assets {
     pub fn program(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
+}
+
+/// KWOK, found or built.
+pub async fn kwok() -> Result<PathBuf> {
+    Ok(build("kwok").await?.join("kwok"))
 }
 
 /// kubectl for a cluster that is not ours: the assets' if given, else `PATH`'s.

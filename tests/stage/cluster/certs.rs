@@ -34,6 +34,8 @@ pub struct Certs {
     pub admin: Identity,
     /// kube-controller-manager, by the name that the built-in roles know.
     pub controllers: Identity,
+    /// kube-scheduler, by the name that the built-in roles know.
+    pub scheduler: Identity,
     /// The private key that service account tokens are signed with.
     pub token_signer: PathBuf,
     /// The public key that they are checked with.
@@ -63,6 +65,7 @@ impl Certs {
             server: identity("apiserver", &server()?)?,
             admin: identity("admin", &client("admin", Some("system:masters")))?,
             controllers: identity("controllers", &client("system:kube-controller-manager", None))?,
+            scheduler: identity("scheduler", &client("system:kube-scheduler", None))?,
             token_signer: file("tokens.key", &tokens.serialize_pem())?,
             token_checker: file("tokens.pub", &tokens.public_key_pem())?,
         })

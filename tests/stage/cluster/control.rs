@@ -102,9 +102,21 @@ impl Plan<'_> {
             // controller asks for its token.
             "--kube-api-qps=200",
             "--kube-api-burst=400",
+            // Autoscalers are looked at so often, by default each 15 s.
+            "--horizontal-pod-autoscaler-sync-period=1s",
             // There is one, and it is dead when the test is.
             "--leader-elect=false",
             // Its figures are nobody's concern: it serves nothing.
+            "--secure-port=0",
+            "--profiling=false",
+        ])
+    }
+
+    /// kube-scheduler: pods get onto nodes.
+    pub fn scheduler(&self, kubeconfig: &Path) -> Launch {
+        self.launch("kube-scheduler").args([
+            &format!("--kubeconfig={}", kubeconfig.display()),
+            "--leader-elect=false",
             "--secure-port=0",
             "--profiling=false",
         ])

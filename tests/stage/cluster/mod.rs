@@ -1,5 +1,5 @@
 //! A real Kubernetes control plane for a test: etcd, kube-apiserver and, when
-//! asked, kube-controller-manager; no node, no scheduler.
+//! asked, kube-controller-manager, kube-scheduler and nodes that KWOK plays.
 //!
 //! [`Cluster::start`] takes the first of: the cluster of `KUBECONFIG` with
 //! `CROSSFADE_USE_EXISTING_CLUSTER=1`; the programs in `KUBEBUILDER_ASSETS`;
@@ -17,6 +17,7 @@ mod certs;
 mod control;
 pub mod folder;
 mod kubeconfig;
+pub mod nodes;
 pub mod port;
 pub mod process;
 
@@ -60,6 +61,9 @@ pub struct Options {
     /// Run kube-controller-manager too: default service accounts, Deployments,
     /// autoscalers, garbage collection, deletion of namespaces.
     pub controllers: bool,
+    /// So many nodes, `node-1` and on, to which kube-scheduler gives pods and
+    /// whose life KWOK plays (see [`nodes`]); they ask for `controllers`.
+    pub nodes: usize,
 }
 
 /// A running control plane. Dropping it kills it and removes its data.
@@ -77,7 +81,8 @@ pub struct Cluster {
 /// they are killed.
 #[derive(Debug)]
 struct Own {
-    controllers: Option<Mutex<Process>>,
+    /// kube-controller-manager, kube-scheduler and KWOK, as far as asked for.
+    controllers: Vec<Mutex<Process>>,
     api: Mutex<Process>,
     etcd: Mutex<Process>,
 }
@@ -107,13 +112,20 @@ impl Cluster {
         // The API server waits for etcd by itself.
         let etcd = Mutex::new(plan.etcd().start()?);
         let api = Mutex::new(plan.api_server()?.start()?);
-        let mut own = Own { controllers: None, api, etcd };
+        let mut own = Own { controllers: Vec::new(), api, etcd };
         own.ready(&config).await.context("start the control plane")?;
         if options.controllers {
             let user = kubeconfig::by_certificate(&certs.controllers);
             let (path, _) = as_user("controllers.kubeconfig", user)?;
-            own.controllers = Some(Mutex::new(plan.controller_manager(&path).start()?));
+            own.controllers.push(Mutex::new(plan.controller_manager(&path).start()?));
             own.controlled(&config).await.context("start the controllers")?;
+        }
+        if options.nodes > 0 {
+            let user = kubeconfig::by_certificate(&certs.scheduler);
+            let (path, _) = as_user("scheduler.kubeconfig", user)?;
+            own.controllers.push(Mutex::new(plan.scheduler(&path).start()?));
+            own.controllers.push(Mutex::new(nodes::kwok(&kubeconfig, dir.path()).await?.start()?));
+            Box::pin(own.populated(&config, options.nodes)).await.context("start the nodes")?;
         }
         let kubectl = assets.program("kubectl");
         Ok(Self { own: Some(own), config, kubeconfig, kubectl, dir })
@@ -144,7 +156,8 @@ impl Cluster {
     }
 
     /// The folder of the cluster's logs (`etcd.log`, `kube-apiserver.log`,
-    /// `kube-controller-manager.log`); it goes when the cluster does.
+    /// `kube-controller-manager.log`, `kube-scheduler.log`, `kwok.log`); it goes
+    /// when the cluster does.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -213,11 +226,10 @@ impl Cluster {
         self.own.is_some()
     }
 
-    /// The process ids of etcd, kube-apiserver and kube-controller-manager.
+    /// The process ids of everything that was started for it.
     pub fn process_ids(&self) -> Result<Vec<u32>> {
         let own = self.own()?;
-        let all = [Some(&own.etcd), Some(&own.api), own.controllers.as_ref()];
-        Ok(all.into_iter().flatten().map(|process| lock(process).id()).collect())
+        Ok(own.processes().map(|process| lock(process).id()).collect())
     }
 
     /// Kills the API server (SIGKILL): connections are refused from now on.
@@ -253,6 +265,10 @@ impl Cluster {
 }
 
 impl Own {
+    fn processes(&self) -> impl Iterator<Item = &Mutex<Process>> {
+        [&self.etcd, &self.api].into_iter().chain(&self.controllers)
+    }
+
     /// Until the API server says that it is ready and has its first namespaces.
     async fn ready(&self, config: &Config) -> Result<()> {
         self.until(async || {
@@ -275,6 +291,12 @@ impl Own {
         .await
     }
 
+    /// Makes so many nodes, and waits until they may be given pods.
+    async fn populated(&self, config: &Config, nodes: usize) -> Result<()> {
+        nodes::create(config, nodes).await?;
+        self.until(async || nodes::are_ready(config).await).await
+    }
+
     /// Asks every [`POLL`] until `ask` succeeds, a program ended, or
     /// [`PATIENCE`] is over.
     async fn until(&self, ask: impl AsyncFn() -> Result<()>) -> Result<()> {
@@ -283,8 +305,7 @@ impl Own {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             poll.tick().await;
-            let processes = [Some(&self.etcd), Some(&self.api), self.controllers.as_ref()];
-            for process in processes.into_iter().flatten() {
+            for process in self.processes() {
                 lock(process).check()?;
             }
             let answer = timeout(ANSWER, ask()).await;

@@ -49,7 +49,11 @@ async fn answer(
     server: Arc<Server>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let outcome = if request.uri().path() == HEALTH { Outcome::Fine } else { server.work().await };
+    let outcome = match request.uri().path() {
+        HEALTH if server.behaviour().healthy => Outcome::Fine,
+        HEALTH => Outcome::Overloaded,
+        _ => server.work().await,
+    };
     let (status, body) = match outcome {
         Outcome::Fine => (StatusCode::OK, "ok\n"),
         Outcome::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "no database connection\n"),

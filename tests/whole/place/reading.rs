@@ -64,5 +64,5 @@ pub fn differences(before: &Value, after: &Value) -> String {
 pub fn brief(status: &Value) -> String {
     let Some(fields) = status.as_object() else { return status.to_string() };
     let lines = fields.iter().filter(|(name, _)| *name != "accepted");
-    lines.map(|(name, value)| format!("  {name}: {value}\n")).collect()
+    lines.map(|(name, value)| format!("  {name}: {value}")).collect::<Vec<_>>().join("\n")
 }

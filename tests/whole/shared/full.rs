@@ -53,3 +53,45 @@ async fn a_full_database_keeps_its_guards_tripped_although_its_counter_stands_st
     );
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pools_that_the_real_max_connections_could_not_hold_are_told_before_they_fill_it() -> Result<()> {
+    let options = mariadb::Options { max_connections: 200, ..mariadb::Options::default() };
+    let place = Place::with(shared().await?, "pools", options).await?;
+    let labels = json!({"app": "mail"});
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mail", "namespace": "pools"},
+        "spec": {
+            "replicas": 0, "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "mail", "image": "mail"}]},
+            },
+        },
+    });
+    place.ground.cluster.apply(&deployment.to_string()).await?;
+    let plan = |pods: u32| {
+        place.plan(|spec| {
+            spec["legacy"]["capacity"]["connectionsPerServer"] = json!(40);
+            spec["kubernetes"] = json!({"workloads": [{
+                "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "mail"},
+                "requestsPerSecondPerPod": 100, "connectionsPerPod": 10, "maxReplicas": pods,
+            }]});
+        })
+    };
+    place.begin(&plan(8)).await?;
+    let room = |status: &Value| status["databases"][0].get("room").cloned();
+    let status = place.until("told that it is too small", GOES_ON, |status| room(status).is_some()).await?;
+    assert_eq!(
+        room(&status),
+        Some(json!(
+            "database accounts may hold 200 connections; with the pools of the legacy servers that are up and of the \
+             pods that are allowed it may come to hold 180, for which max_connections must be 277: raise it, or allow \
+             fewer pods or smaller pools"
+        ))
+    );
+    // Two servers of 40 and, with a quarter more while they are replaced, three pods of 10: 118, for which 181 do.
+    place.apply(&plan(3)).await?;
+    place.until("large enough", 20, |status| room(status).is_none()).await?;
+    Ok(())
+}

@@ -107,7 +107,7 @@ fn the_spread_of_the_seconds_counts_for_sigma() {
 
 #[test]
 fn a_full_database_teaches_nothing_and_does_not_clear_a_guard() {
-    let mut sampled = sampled(relative_guard(), seconds(1));
+    let mut sampled = sampled(relative_guard(), seconds(1)).tripped();
     sampled.quiet(seconds(1), 1000.0, minutes(16));
     for second in 1..3600 {
         let judgement = sampled.sample(seconds(1), 1.0, true);

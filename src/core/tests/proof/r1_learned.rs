@@ -5,7 +5,7 @@ use crossfade_core::capacity::Source;
 use crossfade_core::lessons::{Lessons, Mean, Slope};
 use crossfade_core::load::{Flow, Load};
 use crossfade_core::peaks::{Peak, Peaks};
-use crossfade_core::prediction::{Basis, Foreseen, Learned, Missing, Rates};
+use crossfade_core::prediction::{Basis, Expected, Foreseen, Learned, Missing, Rates};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, DatabaseReport};
 use crossfade_core::side::BySide;
@@ -178,8 +178,10 @@ fn came(rate: f64, requests: f64) -> Case {
         slope: Slope { more: 0.425, noise: 0.01, steps: 3 },
     };
     standing_at(50).but(|case| {
-        let by = [("accounts".to_owned(), Basis::Steps(learned))].into();
-        case.state.volatile.foreseen = Some(Foreseen { at: ago(minutes(1)), to: percent(50), by });
+        let expected = Basis::Steps(learned).at(percent(50)).unwrap();
+        let by = [("accounts".to_owned(), expected)].into();
+        case.state.volatile.saw_raise = true;
+        case.state.foreseen = Some(Foreseen { at: ago(minutes(1)), to: percent(50), by });
         let mut lessons = Lessons::default();
         for second in (0..60).rev() {
             let half = BySide { legacy: 0.5 * requests, kubernetes: 0.5 * requests };
@@ -196,7 +198,7 @@ fn a_raise_that_brought_a_quarter_more_or_less_than_the_steps_have_shown_stops_t
         let decision = came(rate, 1_000.0).decide();
         assert_eq!(decision.state.halt.is_none(), right, "{rate}");
         assert_eq!(told(&decision.actions).contains(&Reason::PredictionWrong), !right);
-        assert_eq!(decision.state.volatile.foreseen, None, "it is judged once");
+        assert_eq!(decision.state.foreseen, None, "it is judged once");
     }
     let halt = came(900.0, 1_000.0).decide().state.halt.unwrap();
     assert_eq!(
@@ -217,9 +219,8 @@ fn an_outcome_is_judged_by_what_is_asked_for_then_and_not_while_that_changes_muc
     assert!(stops(940.0, 1_100.0));
     assert!(!stops(9_000.0, 1_120.0));
     let uncertain = came(9_000.0, 1_000.0).but(|case| {
-        let foreseen = case.state.volatile.foreseen.as_mut().unwrap();
-        let Some(Basis::Steps(learned)) = foreseen.by.get_mut("accounts") else { unreachable!() };
-        learned.slope.noise = 0.2;
+        let foreseen = case.state.foreseen.as_mut().unwrap();
+        foreseen.by.get_mut("accounts").unwrap().noise = 0.08;
     });
     assert_eq!(uncertain.decide().state.halt, None);
     let blind = came(9_000.0, 1_000.0).but(|case| case.seen.lessons[0].interrupt());
@@ -227,20 +228,15 @@ fn an_outcome_is_judged_by_what_is_asked_for_then_and_not_while_that_changes_muc
 }
 
 #[test]
-fn what_a_raise_is_predicted_by_is_remembered_when_it_is_read_back() {
-    let arrived = learned(bringing(590.0)).with_a_raise_in_flight_to(50).but(|case| {
-        for instance in 0..2 {
-            let stands = crate::build::reading(percent(50));
-            case.seen.instances[instance].reading = Some((NOW, stands.clone()));
-            let done = crossfade_core::route::Outcome::Done(stands);
-            case.order(instance, 50, crossfade_core::route::Purpose::Raise, done);
-        }
-    });
-    let foreseen = arrived.decide().state.volatile.foreseen.unwrap();
-    let Basis::Steps(learned) = foreseen.by["accounts"] else { panic!("{foreseen:?}") };
-    assert_eq!((format!("{:.3}", learned.level.each), learned.slope.steps), ("0.420".into(), 2));
-    let unknown = arrived.but(|case| case.seen.lessons = vec![Lessons::default()]);
-    assert_eq!(unknown.decide().state.volatile.foreseen, None);
+fn what_is_predicted_of_a_raise_is_recorded_with_it() {
+    let begins = learned(bringing(490.0));
+    let foreseen = begins.decide().state.foreseen.unwrap();
+    assert_eq!((foreseen.at, foreseen.to), (NOW, percent(50)));
+    let Expected { each, others, taught, .. } = foreseen.by["accounts"];
+    assert_eq!((format!("{each:.3}"), others), ("0.490".into(), 0.0));
+    assert_eq!(taught.map(|taught| (taught.steps, taught.demand.round())), Some((2, 1_000.0)));
+    let unknown = begins.but(|case| case.seen.lessons = vec![Lessons::default()]).decide().state;
+    assert!(unknown.raise.is_some() && unknown.foreseen.is_none());
 }
 
 proptest! {

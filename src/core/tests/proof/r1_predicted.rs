@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use crossfade_core::action::Action;
 use crossfade_core::connects::{Cost, Tally};
 use crossfade_core::peaks::{Peak, Peaks};
-use crossfade_core::prediction::{Basis, Costs, Foreseen, Missing, Rates};
+use crossfade_core::prediction::{Basis, Costs, Expected, Foreseen, Missing, Rates};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, DatabaseReport};
 use crossfade_core::side::BySide;
@@ -192,8 +193,10 @@ fn came(legacy: f64, kubernetes: f64) -> Case {
         case.plan.databases[0].by_side = true;
         let cost = |each| Some(Cost { each, counted: 100_000.0 });
         let costs = Costs { legacy: cost(0.3), kubernetes: cost(0.5), others: 0.0 };
-        let by = [("accounts".to_owned(), Basis::Users(costs))].into();
-        case.state.volatile.foreseen = Some(Foreseen { at: ago(minutes(1)), to: percent(50), by });
+        let expected = Basis::Users(costs).at(percent(50)).unwrap();
+        let by = [("accounts".to_owned(), expected)].into();
+        case.state.volatile.saw_raise = true;
+        case.state.foreseen = Some(Foreseen { at: ago(minutes(1)), to: percent(50), by });
         let mut known = Tally::default();
         tally(&mut known, ago(minutes(1)), minutes(5), 10, [0.3, 0.5], 0.0);
         tally(&mut known, NOW, minutes(1), 50, [legacy, kubernetes], 0.0);
@@ -209,7 +212,7 @@ fn a_raise_that_brought_a_quarter_more_or_less_than_predicted_stops_the_plan_unt
         let decision = came(legacy, kubernetes).decide();
         assert_eq!(decision.state.halt.is_none(), right, "{legacy} {kubernetes}");
         assert_eq!(told(&decision.actions).contains(&Reason::PredictionWrong), !right);
-        assert_eq!(decision.state.volatile.foreseen, None, "it is judged once");
+        assert_eq!(decision.state.foreseen, None, "it is judged once");
     }
     let halt = came(0.3, 0.9).decide().state.halt.unwrap();
     assert_eq!(
@@ -224,13 +227,13 @@ fn a_raise_that_brought_a_quarter_more_or_less_than_predicted_stops_the_plan_unt
 #[test]
 fn it_is_judged_after_a_minute_at_the_weight_that_it_went_to_and_by_what_is_known() {
     let wrong = || came(0.3, 0.9);
-    let early = wrong().but(|case| case.state.volatile.foreseen.as_mut().unwrap().at = ago(seconds(59)));
+    let early = wrong().but(|case| case.state.foreseen.as_mut().unwrap().at = ago(seconds(59)));
     let decision = early.decide();
-    assert!(decision.state.halt.is_none() && decision.state.volatile.foreseen.is_some());
+    assert!(decision.state.halt.is_none() && decision.state.foreseen.is_some());
     assert_eq!(decision.again, Some(NOW + seconds(1)));
-    let elsewhere = wrong().but(|case| case.state.volatile.foreseen.as_mut().unwrap().to = percent(60));
+    let elsewhere = wrong().but(|case| case.state.foreseen.as_mut().unwrap().to = percent(60));
     let decision = elsewhere.decide();
-    assert!(decision.state.halt.is_none() && decision.state.volatile.foreseen.is_none());
+    assert!(decision.state.halt.is_none() && decision.state.foreseen.is_none());
     let blind = wrong().but(|case| case.seen.tallies = vec![Tally::default()]);
     assert_eq!(blind.decide().state.halt, None);
     let few = wrong().but(|case| {
@@ -242,30 +245,72 @@ fn it_is_judged_after_a_minute_at_the_weight_that_it_went_to_and_by_what_is_know
 }
 
 #[test]
-fn what_a_raise_is_predicted_by_is_remembered_when_it_is_read_back() {
-    let arrived = costing(0.3, 0.5).with_a_raise_in_flight_to(50).but(|case| {
+fn what_is_predicted_of_a_raise_is_recorded_with_it_and_counts_from_when_it_was_read_back() {
+    let begins = costing(0.3, 0.5);
+    let state = begins.decide().state;
+    let foreseen = state.foreseen.clone().unwrap();
+    assert_eq!(
+        (state.raise.map(|raise| raise.to), foreseen.at, foreseen.to),
+        (Some(percent(50)), NOW, percent(50))
+    );
+    let Expected { each, others, taught, .. } = foreseen.by["accounts"];
+    assert_eq!((format!("{each:.3}"), others, taught), ("0.400".into(), 0.0, None));
+    let unknown = begins.clone().but(|case| case.seen.tallies = vec![Tally::default()]).decide().state;
+    assert!(unknown.raise.is_some() && unknown.foreseen.is_none());
+    // However long it takes to be read back: until then nothing is compared.
+    let arrived = begins.with_a_raise_in_flight_to(50).but(|case| {
+        case.state.foreseen = Some(Foreseen { at: ago(minutes(9)), ..foreseen });
+        case.plan.stages.retain(|stage| stage.weight <= percent(50));
+    });
+    assert_eq!(arrived.decide().state.foreseen.unwrap().at, ago(minutes(9)));
+    let arrived = arrived.but(|case| {
         for instance in 0..2 {
             let stands = crate::build::reading(percent(50));
             case.seen.instances[instance].reading = Some((NOW, stands.clone()));
-            case.order(
-                instance,
-                50,
-                crossfade_core::route::Purpose::Raise,
-                crossfade_core::route::Outcome::Done(stands),
-            );
+            let done = crossfade_core::route::Outcome::Done(stands);
+            case.order(instance, 50, crossfade_core::route::Purpose::Raise, done);
         }
     });
-    let foreseen = arrived.decide().state.volatile.foreseen.unwrap();
-    assert_eq!((foreseen.at, foreseen.to), (NOW, percent(50)));
-    let Basis::Users(costs) = foreseen.by["accounts"] else { panic!("{foreseen:?}") };
-    let each = |cost: Option<Cost>| format!("{:.3}", cost.unwrap().each);
-    assert_eq!((each(costs.legacy), each(costs.kubernetes)), ("0.300".into(), "0.500".into()));
-    let unknown = arrived.but(|case| case.seen.tallies = vec![Tally::default()]);
-    assert_eq!(unknown.decide().state.volatile.foreseen, None);
+    let state = arrived.decide().state;
+    assert_eq!((state.foreseen.unwrap().at, state.raise, state.volatile.saw_raise), (NOW, None, true));
+}
+
+/// Restarted so long after the raise was read back, and so long ago, since when requests cost so much.
+fn restarted(after: u64, since: u64, costs: [f64; 2]) -> Case {
+    came(costs[0], costs[1]).but(|case| {
+        case.state.foreseen.as_mut().unwrap().at = ago(seconds(after + since));
+        case.state.volatile.saw_raise = false;
+        let mut known = Tally::default();
+        tally(&mut known, NOW, seconds(since), 50, costs, 0.0);
+        case.seen.tallies = vec![known];
+    })
+}
+
+#[test]
+fn after_a_restart_the_comparison_goes_on_as_soon_as_enough_was_seen() {
+    let wrong = [0.3, 0.9];
+    // Before a minute is over, and before 20 s were seen: it is waited for.
+    for (after, since) in [(35, 24), (50, 15), (100, 19)] {
+        let state = restarted(after, since, wrong).decide().state;
+        assert!(state.halt.is_none() && state.foreseen.is_some(), "{after} {since}");
+    }
+    for (after, since) in [(35, 25), (50, 20), (95, 25)] {
+        let state = restarted(after, since, wrong).decide().state;
+        assert!(state.halt.is_some() && state.foreseen.is_none(), "{after} {since}");
+        let state = restarted(after, since, [0.3, 0.5]).decide().state;
+        assert!(state.halt.is_none() && state.foreseen.is_none(), "{after} {since}");
+    }
+    // After two minutes nobody can say what it is that came.
+    let decision = restarted(105, 15, wrong).decide();
+    assert!(decision.state.halt.is_none() && decision.state.foreseen.is_none());
+    let records = |action: &Action| matches!(action, Action::Record { .. });
+    assert!(decision.actions.iter().any(records), "a restart does not compare again");
+    let early = restarted(100, 15, wrong).decide();
+    assert_eq!(early.again, Some(NOW + seconds(5)), "two minutes after the raise");
 }
 
 /// At 50 %, a rollback threshold crossed; so many connects/s are answered at most.
-fn retreating(legacy: f64, kubernetes: f64, capacity: f64) -> Case {
+pub fn retreating(legacy: f64, kubernetes: f64, capacity: f64) -> Case {
     standing_at(50).breaching(&rate()).but(|case| {
         case.plan.databases[0].by_side = true;
         case.plan.databases[0].connection_rate_capacity = Some(capacity);

@@ -231,6 +231,33 @@ fn after_a_restart_in_a_surge_it_goes_on_from_what_was_normal_then() {
 }
 
 #[test]
+fn a_replica_that_stands_by_while_a_guard_pauses_holds_what_was_normal_before() {
+    let mut sampled = engine(told_apart(), 50);
+    // Over the pause threshold of 800, and under that of a rollback: no surge is remembered.
+    sampled.samples(20, 500.0, 500.0);
+    let stored = sampled.engine.state().clone();
+    assert!(stored.surges.is_empty() && !stored.guards.is_empty());
+    let mut again = engine(told_apart(), 50);
+    again.engine.set_authority(Authority::None);
+    again.engine.take_over(stored, again.now);
+    // As the shell does it.
+    again.engine.seed_sides("accounts", BySide { legacy: 200.0, kubernetes: 180.0 });
+    again.stand(50);
+    again.samples(2_000, 500.0, 500.0);
+    assert_eq!(again.normal(), Some((200.0, 180.0)));
+}
+
+#[test]
+fn what_is_normal_is_told_where_the_sides_are_told_apart() {
+    let told = |sampled: &Sampled| sampled.engine.report(sampled.now).databases[0].normal;
+    let mut sampled = engine(told_apart(), 50);
+    assert_eq!(told(&sampled), None);
+    sampled.engine.seed_sides("accounts", BySide { legacy: 200.0, kubernetes: 180.0 });
+    sampled.samples(1, 100.0, 100.0);
+    assert_eq!(told(&sampled), Some(BySide { legacy: 200.0, kubernetes: 180.0 }));
+}
+
+#[test]
 fn rate_and_failures_are_looked_at_while_a_guard_is_tripped() {
     let mut sampled = engine(plan(), 50);
     sampled.samples(910, 50.0, 50.0);

@@ -155,6 +155,31 @@ fn kubernetes_keeps_its_headroom_a_surge_and_its_promise_at_the_weight_that_come
 }
 
 #[test]
+fn a_kubernetes_that_sinks_under_what_its_weight_was_raised_by_is_told_and_nothing_moves() {
+    // At 10 %: 95 x 1.5 = 142.5. The plan ends there, so that no next step says it.
+    let last = |pods: f64| with_pods(pods).but(|case| case.plan.stages.truncate(2));
+    let reserved = |case: &Case| {
+        let conditions = report(case).conditions;
+        let found = conditions.into_iter().find(|condition| condition.kind == "CapacityReserved").unwrap();
+        (found.status, found.reason, found.message)
+    };
+    let kept = "both sides keep what was asked for".to_owned();
+    assert_eq!(reserved(&last(1.5)), (true, Reason::CapacityReserved, kept));
+    let lacks = "Kubernetes can carry 140 requests/s by warm pods, and must be able to carry 142 with its headroom, \
+                 a surge and spec.takeover.kubernetes: add pods, or wait until they are warm";
+    assert_eq!(reserved(&last(1.4)), (false, Reason::CapacityShort, lacks.into()));
+    let (enough, short) = (report(&last(1.5)), report(&last(1.4)));
+    assert_eq!((short.phase, &short.blocked_by), (enough.phase, &enough.blocked_by));
+    // Back at 0, where the first stage awaits its approval.
+    let back = last(0.0).but(|case| {
+        (case.state.intended, case.state.stage) = (Some(percent(0)), None);
+        case.plan.stages[0].approval = true;
+        case.seen.figures.measured.clear();
+    });
+    assert!(reserved(&back).0, "nothing is asked of it there, known or not: {:?}", report(&back));
+}
+
+#[test]
 fn what_became_short_while_a_raise_was_recorded_ends_it() {
     let recorded = |legacy: f64| ready(legacy).with_a_recorded_raise_to(50);
     assert_eq!(recorded(1_000.0).decide().state.intended, Some(percent(50)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossfade_core::guard::{Condition, Guard, Judgement, Signal, Test, Tripped};
+use crossfade_core::guard::{Condition, Guard, Judgement, Level, Signal, Test, Tripped};
 use crossfade_core::meter::{Observation, Reading, Sample};
 use crossfade_core::plan::Database;
 use crossfade_core::time::Time;
@@ -34,6 +34,12 @@ pub fn sampled(guard: Guard, every: Duration) -> Sampled {
 }
 
 impl Sampled {
+    /// The guard is tripped: it is asked whether it may resume.
+    pub fn tripped(mut self) -> Self {
+        self.tripped.level = Level::Pause;
+        self
+    }
+
     pub fn sample(&mut self, after: Duration, value: f64, saturated: bool) -> Judgement {
         self.now = self.now + after;
         let mut sample = Sample { at: self.now, saturated, ..Sample::default() };
@@ -50,7 +56,7 @@ impl Sampled {
         self.judge()
     }
 
-    pub fn judge(&self) -> Judgement {
+    pub fn judge(&mut self) -> Judgement {
         self.watch.judge(&self.guard, &self.tripped, self.now)
     }
 

@@ -67,10 +67,10 @@ fn seven_of_ten_seconds_do_not() {
 
 #[test]
 fn a_resume_takes_fifty_seven_of_sixty_seconds() {
-    let mut calm = sampled(rate_guard(), seconds(1));
+    let mut calm = sampled(rate_guard(), seconds(1)).tripped();
     calm.quiet(seconds(1), 2000.0, minutes(2));
     assert_eq!(calm.trips_on(seconds(1), 100.0, 90, resumes), Some(57));
-    let mut noisy = sampled(rate_guard(), seconds(1));
+    let mut noisy = sampled(rate_guard(), seconds(1)).tripped();
     noisy.quiet(seconds(1), 2000.0, minutes(2));
     // Four of each sixty stand above.
     let resumed = (0..600)
@@ -116,7 +116,7 @@ fn one_sample_after_a_time_without_any_stands_for_no_more_than_itself() {
 
 #[test]
 fn a_lost_sample_delays_neither_a_trip_nor_a_resume() {
-    let mut sampled = sampled(rate_guard(), seconds(1));
+    let mut sampled = sampled(rate_guard(), seconds(1)).tripped();
     sampled.quiet(seconds(1), 2000.0, minutes(1));
     let spans = (0..30).map(|_| millis(2000));
     let resumed: Vec<bool> = spans.map(|after| sampled.sample(after, 100.0, false).resume).collect();
@@ -153,7 +153,7 @@ fn data_is_unknown_after_three_periods_and_never_clear_nor_a_breach() {
 
 #[test]
 fn before_the_first_sample_data_is_unknown() {
-    let sampled = sampled(rate_guard(), seconds(1));
+    let mut sampled = sampled(rate_guard(), seconds(1));
     assert_eq!(sampled.judge().unknown, Some(Unknown::Stale { since: NOW }));
 }
 

@@ -131,7 +131,7 @@ impl Watch {
         Judgement {
             pause: guard.pause.iter().any(|condition| series.holds(condition)),
             rollback: guard.rollback.iter().any(|condition| series.holds(condition)),
-            resume: series.holds(&guard.resume),
+            resume: tripped.level != Level::Clear && series.holds(&guard.resume),
             ..blind
         }
     }
