@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::simulate::columns;
+use crate::api::spec::{HEADROOM, SURGE_FACTOR};
 use crate::core::capacity::{Capacity, Kubernetes, Legacy, OF_MAXIMUM, Source};
 use crate::core::plan::{Plan, Stage};
 use crate::core::spare::{self, Side, Spare};
@@ -11,8 +12,6 @@ use crate::core::weight::Weight;
 
 /// A peak that the plan does not say is told by so many requests per second.
 const EACH: f64 = 1000.0;
-/// What Kubernetes keeps unused if the plan does not say it.
-const HEADROOM: f64 = 0.2;
 
 /// What `plan` asks for, stage by stage; `maxima` are the `max_connections` of its databases, as far as they
 /// are told.
@@ -41,11 +40,21 @@ impl Course<'_> {
         self.peak.unwrap_or(EACH)
     }
 
+    /// The share of what it carries that Kubernetes keeps unused.
+    fn headroom(&self) -> f64 {
+        self.capacity.kubernetes.as_ref().map_or(HEADROOM / 100.0, |side| side.headroom)
+    }
+
+    /// How many times its load Kubernetes stands.
+    fn surge_factor(&self) -> f64 {
+        self.capacity.demand.map_or(SURGE_FACTOR, |demand| demand.surge_factor)
+    }
+
     fn needs(&self, weight: Weight) -> Needs {
-        let Capacity { demand, kubernetes, takeover, .. } = self.capacity;
-        let unsaid = Kubernetes { workloads: Vec::new(), headroom: HEADROOM };
+        let Capacity { kubernetes, takeover, .. } = self.capacity;
+        let unsaid = Kubernetes { workloads: Vec::new(), headroom: self.headroom() };
         let side = kubernetes.as_ref().unwrap_or(&unsaid);
-        let surge = demand.map_or(1.5, |demand| demand.surge_factor);
+        let surge = self.surge_factor();
         Needs {
             legacy: spare::legacy_needs(weight, self.each(), *takeover),
             kubernetes: spare::kubernetes_needs(weight, self.each(), side, surge, *takeover),
@@ -154,7 +163,7 @@ impl Course<'_> {
     }
 
     fn price(&self) -> String {
-        let Capacity { kubernetes, takeover, demand, .. } = self.capacity;
+        let Capacity { takeover, .. } = self.capacity;
         let dearest = self.plan.stages.iter().max_by(|one, other| {
             // Of equals the first.
             self.multiple(one.weight)
@@ -169,8 +178,8 @@ impl Course<'_> {
             100.0 * takeover.legacy,
             spare::SHARED,
             100.0 * takeover.kubernetes,
-            100.0 * kubernetes.as_ref().map_or(HEADROOM, |side| side.headroom),
-            demand.map_or(1.5, |demand| demand.surge_factor),
+            100.0 * self.headroom(),
+            self.surge_factor(),
             stage.name,
             self.multiple(stage.weight),
         )

@@ -136,8 +136,8 @@ pub struct Volatile {
     pub floors_too_high_since: Option<Time>,
     /// The workloads whose floors were found since this process took the plan over.
     pub floors_found: BTreeSet<String>,
-    /// Whether this process has seen the last raise come to its weight.
-    pub saw_raise: bool,
+    /// When this process has seen the last raise come to its weight.
+    pub saw_raise: Option<Time>,
 }
 
 /// A mean of demand that is being made.

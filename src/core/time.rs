@@ -44,6 +44,6 @@ impl Sub<Duration> for Time {
 }
 
 /// Whole milliseconds, in the width that a [`Time`] has: what is asked for many times in each decision.
-const fn millis(span: Duration) -> u64 {
+pub(crate) const fn millis(span: Duration) -> u64 {
     span.as_secs().saturating_mul(1_000).saturating_add(span.subsec_millis() as u64)
 }

@@ -4,7 +4,7 @@
 use crate::capacity::{Balance, Capacity, Demand, Kubernetes, Legacy, Source};
 use crate::guard::{Condition, Test};
 use crate::plan::Plan;
-use crate::time::Time;
+use crate::time::{Time, millis};
 
 /// A hash, 16 hexadecimal digits, of the stages, routes, databases and capacity of `plan` and of how
 /// many retreats there have been. `approvals`, `paused` and `targetStage` are not in it, so that
@@ -47,10 +47,6 @@ pub fn token(plan: &Plan, retreats_ever: u32) -> String {
     }
     hash.capacity(capacity);
     format!("{:016x}", hash.0)
-}
-
-fn millis(span: std::time::Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// FNV-1a with 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv). It need not resist an attacker: who

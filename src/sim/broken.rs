@@ -212,7 +212,7 @@ impl Engine {
                 self.core.observe_at(database, &observation, now);
                 return;
             }
-            Some(Broken::R1Outcome) if self.core.state().volatile.foreseen.is_some() => {
+            Some(Broken::R1Outcome) if self.core.state().foreseen.is_some() => {
                 let mut observation = observation.clone();
                 if let Reading::Sample(sample) = &mut observation.reading {
                     sample.by_side = None;

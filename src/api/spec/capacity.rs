@@ -9,12 +9,17 @@ use super::{MigrationPlanSpec, PrometheusSpec};
 use crate::api::{duration, rules, shape};
 use crate::core::capacity::Figure;
 
+/// What a side keeps unused if the plan does not say it, in percent.
+pub const HEADROOM: f64 = 20.0;
+/// How many times its load Kubernetes stands if the plan does not say it.
+pub const SURGE_FACTOR: f64 = 1.5;
+
 pub(super) fn headroom() -> f64 {
-    20.0
+    HEADROOM
 }
 
 fn surge_factor() -> String {
-    "1.5".into()
+    SURGE_FACTOR.to_string()
 }
 
 fn peak_window() -> String {

@@ -7,7 +7,9 @@ mod kubernetes;
 mod prometheus;
 mod route;
 
-pub use capacity::{BalanceSpec, DemandSpec, LegacyCapacitySpec, LegacySpec, Measured, TakeoverSpec};
+pub use capacity::{
+    BalanceSpec, DemandSpec, HEADROOM, LegacyCapacitySpec, LegacySpec, Measured, SURGE_FACTOR, TakeoverSpec,
+};
 pub use database::{DatabaseSpec, Fall, GuardSpec, MysqlSpec, MysqlTls, Rise, SignalName, UsersSpec};
 pub use kubernetes::{FloorSpec, KubernetesSpec, TargetSpec, WorkloadSpec};
 pub use prometheus::PrometheusSpec;

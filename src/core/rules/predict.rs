@@ -161,7 +161,7 @@ pub fn foresee(turn: &mut Turn, to: Weight) {
 pub fn reached(turn: &mut Turn) {
     let now = turn.now;
     turn.state.foreseen.iter_mut().for_each(|foreseen| foreseen.at = now);
-    turn.state.volatile.saw_raise = true;
+    turn.state.volatile.saw_raise = Some(now);
 }
 
 /// Of a raise that was given up, or from whose weight the plan has moved on, nothing is to be compared; nor
@@ -188,7 +188,7 @@ pub fn check(turn: &mut Turn) {
     let outcomes = outcomes(turn);
     // After a restart what came has yet to be seen.
     let early = outcomes.iter().any(|(_, outcome)| *outcome == Err(Unseen::Early));
-    if early && !turn.state.volatile.saw_raise && !turn.is_due(Some(at), LATEST) {
+    if early && turn.state.volatile.saw_raise != Some(at) && !turn.is_due(Some(at), LATEST) {
         return;
     }
     let wrong = outcomes.into_iter().find_map(|(name, outcome)| {

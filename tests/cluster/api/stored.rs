@@ -11,7 +11,7 @@ use crossfade::core::floor::{Floor, Found};
 use crossfade::core::guard::{Judgement, Level, Signal, Tripped};
 use crossfade::core::peaks::{Peak, Peaks};
 use crossfade::core::periods::{Period, Periods};
-use crossfade::core::prediction::{Prediction, Rates};
+use crossfade::core::prediction::{Expected, Foreseen, Prediction, Rates, Taught};
 use crossfade::core::reason::Reason;
 use crossfade::core::report::{
     Blocker, CapacityReport, Condition, DatabaseReport, GuardReport, Phase, Report, Who,
@@ -20,8 +20,9 @@ use crossfade::core::route::{Reading, Seen};
 use crossfade::core::side::BySide;
 use crossfade::core::spare::{Side, Spare};
 use crossfade::core::state::{
-    Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State,
+    Answered, ByHand, Command, GuardKey, Halt, Move, PutBack, Raise, Retreat, State, Strain, Volatile,
 };
+use crossfade::core::surge::{Surge, Trial, Whose};
 use crossfade::core::time::Time;
 use crossfade::core::weight::Weight;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
@@ -71,8 +72,24 @@ fn state() -> State {
         peaks: Peaks([Peak { at: at(14), requests_per_second: 1_234.567_890_123_4 }].into()),
         floors: [("pods".to_owned(), 9)].into(),
         history: [Move { at: at(13), from: weight(1.0), to: weight(33.33), reason: Reason::Raising }].into(),
-        ..State::default()
+        surges: [("accounts".to_owned(), surge())].into(),
+        strain: Some(Strain { before: 0.1 + 0.2, seen: Some(at(17)) }),
+        foreseen: Some(foreseen()),
+        volatile: Volatile::default(),
     }
+}
+
+fn surge() -> Surge {
+    let (before, predicted, enough) = (1_000.5, 300.1, 0.1 + 0.2);
+    let trial = Trial { at: at(18), signal: Signal::FailedConnections, before, predicted, enough };
+    let normal = BySide { legacy: 310.5, kubernetes: 0.1 + 0.2 };
+    Surge { whose: Whose::Judging, since: at(19), normal: Some(normal), trial: Some(trial) }
+}
+
+fn foreseen() -> Foreseen {
+    let taught = Some(Taught { steps: 3, demand: 1_000.5 });
+    let expected = Expected { each: 0.1 + 0.2, noise: 1e-3, others: 12.5, taught };
+    Foreseen { at: at(20), to: weight(10.5), by: [("accounts".to_owned(), expected)].into() }
 }
 
 fn report() -> Report {
@@ -130,6 +147,7 @@ fn report() -> Report {
             predicted: Some(Prediction {
                 weight: weight(50.0),
                 rates: Ok(Rates { now: 411.125, peak: 700.0 }),
+                steps: Some(3),
             }),
         }],
     }

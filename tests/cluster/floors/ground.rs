@@ -14,7 +14,6 @@ use crossfade::control::key::PlanKey;
 use crossfade::control::mailbox::Mailbox;
 use crossfade::control::operator::Operator;
 use crossfade::control::warm::Normals;
-use crossfade::control::warm::Normals;
 use crossfade::core::capacity::{Figure, Source};
 use crossfade::core::lease::{Answer, Found, Lease, Record, Times};
 use crossfade::core::plan::{Plan, Stage};

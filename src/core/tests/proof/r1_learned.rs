@@ -180,7 +180,7 @@ fn came(rate: f64, requests: f64) -> Case {
     standing_at(50).but(|case| {
         let expected = Basis::Steps(learned).at(percent(50)).unwrap();
         let by = [("accounts".to_owned(), expected)].into();
-        case.state.volatile.saw_raise = true;
+        case.state.volatile.saw_raise = Some(ago(minutes(1)));
         case.state.foreseen = Some(Foreseen { at: ago(minutes(1)), to: percent(50), by });
         let mut lessons = Lessons::default();
         for second in (0..60).rev() {

@@ -195,7 +195,7 @@ fn came(legacy: f64, kubernetes: f64) -> Case {
         let costs = Costs { legacy: cost(0.3), kubernetes: cost(0.5), others: 0.0 };
         let expected = Basis::Users(costs).at(percent(50)).unwrap();
         let by = [("accounts".to_owned(), expected)].into();
-        case.state.volatile.saw_raise = true;
+        case.state.volatile.saw_raise = Some(ago(minutes(1)));
         case.state.foreseen = Some(Foreseen { at: ago(minutes(1)), to: percent(50), by });
         let mut known = Tally::default();
         tally(&mut known, ago(minutes(1)), minutes(5), 10, [0.3, 0.5], 0.0);
@@ -272,14 +272,14 @@ fn what_is_predicted_of_a_raise_is_recorded_with_it_and_counts_from_when_it_was_
         }
     });
     let state = arrived.decide().state;
-    assert_eq!((state.foreseen.unwrap().at, state.raise, state.volatile.saw_raise), (NOW, None, true));
+    assert_eq!((state.foreseen.unwrap().at, state.raise, state.volatile.saw_raise), (NOW, None, Some(NOW)));
 }
 
 /// Restarted so long after the raise was read back, and so long ago, since when requests cost so much.
 fn restarted(after: u64, since: u64, costs: [f64; 2]) -> Case {
     came(costs[0], costs[1]).but(|case| {
         case.state.foreseen.as_mut().unwrap().at = ago(seconds(after + since));
-        case.state.volatile.saw_raise = false;
+        case.state.volatile.saw_raise = None;
         let mut known = Tally::default();
         tally(&mut known, NOW, seconds(since), 50, costs, 0.0);
         case.seen.tallies = vec![known];

@@ -1,7 +1,10 @@
 //! What a restarted operator makes of what it finds, by where the load balancers stand (R8).
 
+use std::collections::BTreeMap;
+
 use crossfade_core::action::Action;
 use crossfade_core::guard::{Level, Unknown};
+use crossfade_core::prediction::Foreseen;
 use crossfade_core::reason::Reason;
 use crossfade_core::seen::Authority;
 use crossfade_core::state::{State, Volatile};
@@ -23,7 +26,9 @@ fn restarted(weight: u16, found: [u16; 2]) -> Case {
 #[test]
 fn a_clock_that_was_put_back_by_an_hour_holds_up_no_retreat() {
     let hour = minutes(60);
+    let foreseen = |at| Some(Foreseen { at, to: percent(60), by: BTreeMap::new() });
     let state = State {
+        foreseen: foreseen(NOW + hour),
         last_step: Some(NOW + hour),
         history: [moved(NOW + hour, 60, 30, Reason::GuardRollback)].into(),
         retreats: [NOW + hour].into(),
@@ -31,6 +36,7 @@ fn a_clock_that_was_put_back_by_an_hour_holds_up_no_retreat() {
         ..State::default()
     };
     let expected = State {
+        foreseen: foreseen(NOW),
         last_step: Some(NOW),
         history: [moved(NOW, 60, 30, Reason::GuardRollback)].into(),
         retreats: [NOW].into(),
