@@ -81,8 +81,7 @@ struct Lesson {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Part {
     since: Time,
-    /// In seconds.
-    covers: f64,
+    covers: Duration,
     attempts: f64,
     requests: BySide<f64>,
 }
@@ -126,15 +125,16 @@ impl Lessons {
         if newest < self.settled {
             return;
         }
-        let seconds = at.since(newest).as_secs_f64();
-        if self.open.covers == 0.0 {
+        let covers = at.since(newest);
+        let seconds = covers.as_secs_f64();
+        if self.open.covers.is_zero() {
             self.open.since = newest;
         }
-        self.open.covers += seconds;
+        self.open.covers += covers;
         self.open.attempts += attempts * seconds;
         self.open.requests.legacy += requests.legacy * seconds;
         self.open.requests.kubernetes += requests.kubernetes * seconds;
-        if at.since(self.open.since) >= PART {
+        if self.open.covers >= PART {
             self.take_part(at);
         }
     }
@@ -255,7 +255,8 @@ impl Lessons {
 
 /// The mean of parts; `None` of less than [`LEAST`], and where nobody asks.
 fn mean<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Option<Mean> {
-    let (mut count, mut covers, mut attempts, mut requests) = (0.0, 0.0, 0.0, BySide::<f64>::default());
+    let (mut count, mut covers) = (0.0, Duration::ZERO);
+    let (mut attempts, mut requests) = (0.0, BySide::<f64>::default());
     let (mut sum, mut squares) = (0.0, 0.0);
     for part in parts {
         let each = part.attempts / (part.requests.legacy + part.requests.kubernetes);
@@ -268,7 +269,7 @@ fn mean<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Option<Mean> {
         squares += each * each;
     }
     let all = requests.legacy + requests.kubernetes;
-    if covers < LEAST.as_secs_f64() || all <= 0.0 {
+    if covers < LEAST || all <= 0.0 {
         return None;
     }
     // As connects come by chance, or as the parts were seen to vary, if that is more: few parts tell little
@@ -276,7 +277,12 @@ fn mean<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Option<Mean> {
     let spread = (squares - sum * sum / count).max(0.0) / (count - 1.0).max(1.0);
     let few = (count + 1.0) / (count - 1.0).max(1.0);
     let noise = (spread / count * few).sqrt().max((attempts + 1.0).sqrt() / all);
-    Some(Mean { each: attempts / all, noise, share: requests.kubernetes / all, demand: all / covers })
+    Some(Mean {
+        each: attempts / all,
+        noise,
+        share: requests.kubernetes / all,
+        demand: all / covers.as_secs_f64(),
+    })
 }
 
 /// By which part demand changed from one mean to the other.

@@ -170,3 +170,16 @@ fn the_level_is_a_mean_of_5_minutes_and_the_last_one_known() {
     assert_eq!(level(&after.clone().at(10.0, 310)), Some("0.2375".into()));
     assert_eq!(after.at(10.0, 7200).lessons.parts.len(), 30);
 }
+
+#[test]
+fn samples_that_are_no_whole_parts_of_a_second_fill_a_mean_as_soon() {
+    let mut lessons = Lessons::default();
+    let began = Time::from_millis(1_000_000_000);
+    let requests = BySide { legacy: 900.0, kubernetes: 100.0 };
+    for sample in 0..=175 {
+        assert_eq!(lessons.level(), None, "{sample}");
+        let at = began + Duration::from_millis(200) * sample;
+        lessons.push(at, Duration::from_secs(1), 100.0, requests, 0.1);
+    }
+    assert!(lessons.level().is_some());
+}

@@ -23,13 +23,13 @@ const SETTLED: Duration = Duration::from_secs(14);
 const SLACK: Duration = Duration::from_secs(3);
 /// Costs are known after this, and a little more.
 const LEARNED: Duration = Duration::from_secs(70);
-/// By so many connects at least chance is no more than a tenth.
-const MANY: f64 = 2_000.0;
+/// By so many connects at least chance is no more than a tenth, by three standard deviations.
+const MANY: f64 = 900.0;
 /// A step is long, and wide, enough to teach for sure,
 const LONG: Duration = Duration::from_secs(40);
 const WIDE: f64 = 0.05;
-/// ... and what was learned certain enough for one so wide.
-const WIDEST: f64 = 0.2;
+/// ... while what is asked for is about the same on the mean of each.
+const ALIKE: f64 = 1.04;
 /// So many steps of the world are kept.
 const KEPT: usize = 8_000;
 /// The most databases of a plan.
@@ -108,6 +108,13 @@ impl Foretold {
         young.take_while(move |came| came.at >= from)
     }
 
+    /// What was asked for on the mean.
+    fn demand(&self, from: Time, until: Time) -> f64 {
+        let all = self.between(from, until).map(|came| came.load[0] + came.load[1]);
+        let (count, sum) = all.fold((0.0, 0.0), |(count, sum), load| (count + 1.0, sum + load));
+        sum / f64::max(count, 1.0)
+    }
+
     /// What truly came between, at the least and the most; `None` of a side that had nothing to do.
     fn costs(&self, from: Time, until: Time) -> Option<Costs> {
         let none = [f64::MAX, 0.0];
@@ -144,20 +151,20 @@ pub fn stops_only_what_came_otherwise(case: &Case<'_>) -> Option<String> {
     if before.halt.is_some() {
         return None;
     }
-    let (last, at) = last_raise(case, after)?;
+    let (raise, at) = last_raise(case, after)?;
     let truth = &case.truth.services.get(case.decided.service)?.foretold;
-    let costs = truth.costs(Time::default(), at)?;
+    let before_it = truth.costs(Time::default(), at)?;
     let databases = case.plan().databases.len().min(MOST);
-    let as_before = truth.between(at + SETTLED, case.decided.now).all(|came| {
-        let demand = came.load[0] + came.load[1];
+    let as_before = truth.between(at + SETTLED, case.decided.now).all(|step| {
+        let demand = step.load[0] + step.load[1];
         (0..databases).all(|database| {
-            let [least, most] = costs.rate(database, came.load[1] / demand.max(1.0), demand);
-            let [rate, _] = came.counted[database];
+            let [least, most] = before_it.rate(database, step.load[1] / demand.max(1.0), demand);
+            let [rate, _] = step.counted[database];
             rate <= 1.2 * least + 4.0 && rate >= 0.8 * most - 4.0
         })
     });
     as_before
-        .then(|| format!("stops, and the raise to {} % cost what it did before: {}", last.to, halt.message))
+        .then(|| format!("stops, and the raise to {} % cost what it did before: {}", raise.to, halt.message))
 }
 
 /// A raise that clearly came out otherwise, where the sides are told apart, has stopped the plan.
@@ -169,7 +176,7 @@ pub fn stops_what_came_otherwise(case: &Case<'_>) -> Option<String> {
     if state.halt.is_some() || since < JUDGED + SLACK || since > JUDGED + SLACK * 2 {
         return None;
     }
-    let quiet = was_quiet(case, at - LEARNED)?;
+    let quiet = was_quiet(case, at - LEARNED).filter(|service| service.asked_at < at)?;
     let costs = quiet.foretold.costs(Time::default(), at)?;
     let lately = quiet.foretold.costs(at - LEARNED, at)?;
     if lately.counted.iter().any(|counted| *counted < MANY) {
@@ -177,12 +184,12 @@ pub fn stops_what_came_otherwise(case: &Case<'_>) -> Option<String> {
     }
     let told = case.plan().databases.iter().take(MOST).enumerate().filter(|(_, database)| database.by_side);
     let mut otherwise = told.filter(|(database, _)| {
-        let mut came = quiet.foretold.between(at + SETTLED, at + JUDGED + SLACK).map(|came| {
-            let demand = came.load[0] + came.load[1];
-            (came.counted[*database][0], costs.rate(*database, came.load[1] / demand.max(1.0), demand))
+        let mut outcome = quiet.foretold.between(at + SETTLED, at + JUDGED + SLACK).map(|step| {
+            let demand = step.load[0] + step.load[1];
+            (step.counted[*database][0], costs.rate(*database, step.load[1] / demand.max(1.0), demand))
         });
-        let above = came.clone().all(|(rate, [_, most])| rate > 1.5 * most + 8.0);
-        above || came.all(|(rate, [least, _])| rate < 0.5 * least - 8.0)
+        let above = outcome.clone().all(|(rate, [_, most])| rate > 1.5 * most + 8.0);
+        above || outcome.all(|(rate, [least, _])| rate < 0.5 * least - 8.0)
     });
     let (_, database) = otherwise.next()?;
     let step = truth.step;
@@ -192,8 +199,8 @@ pub fn stops_what_came_otherwise(case: &Case<'_>) -> Option<String> {
     ))
 }
 
-/// What is true of the service, if since `from` this replica has been in charge, everything was heard, well and
-/// asked for alike.
+/// What is true of the service, if since `from` this replica has been in charge, and everything was heard, and
+/// well.
 fn was_quiet<'a>(case: &Case<'a>, from: Time) -> Option<&'a super::truth::Service> {
     let (decided, truth) = (case.decided, case.truth);
     let service = truth.services.get(decided.service)?;
@@ -206,8 +213,7 @@ fn was_quiet<'a>(case: &Case<'a>, from: Time) -> Option<&'a super::truth::Servic
         heard && database.was_full < from && database.anew < from && database.returned < from
     });
     let well = service.known.was_well(from) && service.disturbed.iter().all(|at| *at < from);
-    let asked = service.asked_at < from;
-    (charge <= from && awake <= from && heard && well && asked).then_some(service)
+    (charge <= from && awake <= from && heard && well).then_some(service)
 }
 
 /// No raise begins that three long steps have shown to be too much, where nobody tells the sides apart.
@@ -218,30 +224,29 @@ pub fn heeds_what_steps_have_shown(case: &Case<'_>) -> Option<String> {
     let (state, decided) = (case.decided.after.state(), case.decided);
     let raise = state.raise?;
     let taught: Vec<&Move> = state.history.iter().rev().take(3).collect();
-    let [third, .., first] = taught.as_slice() else { return None };
-    let share = |weight| known::share(weight);
-    let long = taught.len() == 3
-        && taught
-            .iter()
-            .all(|step| share(step.to) - share(step.from) >= WIDE && step.reason == Reason::Raising)
+    let [third, second, first] = taught.as_slice() else { return None };
+    let wide = |from, to| known::share(to) - known::share(from);
+    let narrowest = taught.iter().map(|step| wide(step.from, step.to)).fold(1.0, f64::min);
+    let long = narrowest >= WIDE
+        && taught.iter().all(|step| step.reason == Reason::Raising)
         && taught.windows(2).all(|pair| pair[0].at.since(pair[1].at) >= LONG)
         && decided.clock.since(third.at) >= LONG
-        && share(raise.to) - share(raise.from) <= WIDEST;
+        && wide(raise.from, raise.to) <= narrowest + 0.001;
     let clear = state.guards.values().all(|guard| guard.level == Level::Clear && guard.since < first.at);
     if !long || !clear {
         return None;
     }
-    let from = decided.now - decided.clock.since(first.at);
-    let quiet = was_quiet(case, from)?;
+    let truly = |at: Time| decided.now - decided.clock.since(at);
+    let from = truly(first.at);
+    let quiet = was_quiet(case, from).filter(|service| service.asked_at < from)?;
     let costs = quiet.foretold.costs(Time::default(), decided.now)?;
     let steady = |range: &Range| range[1] <= 1.03 * range[0] + 0.01;
-    let came = || quiet.foretold.between(from, decided.now);
-    let asked = came().map(|came| came.load[0] + came.load[1]);
-    let demand = [asked.clone().fold(f64::MAX, f64::min), asked.fold(0.0, f64::max)];
-    let calm = costs.each.iter().chain(&costs.others).all(steady)
-        && demand[1] <= 1.2 * demand[0]
-        && came().all(|came| !came.failed);
-    if !calm {
+    let marks = [from, truly(second.at), truly(third.at), decided.now];
+    let demands = marks.windows(2).map(|span| quiet.foretold.demand(span[0], span[1]));
+    let [least, most] = demands.fold([f64::MAX, 0.0], |[least, most], it| [it.min(least), it.max(most)]);
+    let failed = quiet.foretold.between(from, decided.now).any(|step| step.failed);
+    let calm = costs.each.iter().chain(&costs.others).all(steady) && most <= ALIKE * least;
+    if failed || !calm {
         return None;
     }
     let plan = case.plan();
@@ -249,7 +254,7 @@ pub fn heeds_what_steps_have_shown(case: &Case<'_>) -> Option<String> {
         |(place, database)| {
             let guard = database.guards.iter().find(|guard| guard.signal == Signal::ConnectionRate)?;
             let Test::Below(level) = guard.resume.test else { return None };
-            let [rate, _] = costs.rate(place, share(raise.to), demand[0]);
+            let [rate, _] = costs.rate(place, known::share(raise.to), least);
             (rate > 1.15 * level).then(|| {
                 format!(
                     "begins a raise to {} %, which {} steps have shown to bring {rate:.0} connects/s to {}, that \

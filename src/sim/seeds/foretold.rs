@@ -13,7 +13,7 @@ use super::{between, one_in, pick};
 use crate::scenario::{Event, Scenario, ServiceSetup, What};
 
 /// One world in so many is made of such raises.
-const ONE_IN: u32 = 40;
+const ONE_IN: u32 = 8;
 
 /// Makes some worlds of one service so. By a chance of its own, so that the rest of the seeds are as they were.
 pub fn set(scenario: &mut Scenario) {
@@ -38,16 +38,13 @@ pub fn set(scenario: &mut Scenario) {
     let told = random.bool();
     setup.plan.databases.iter_mut().for_each(|database| database.by_side = told);
     if told {
-        cold(random, scenario)
+        cold(random, scenario);
     } else {
-        ramped(random, scenario)
+        ramped(random, scenario);
     }
-    let wide = |scenario: &mut Scenario| {
-        for database in &mut scenario.databases {
-            (database.connects_per_second, database.max_connections) = (1e6, 1_000_000);
-        }
-    };
-    wide(scenario);
+    for database in &mut scenario.databases {
+        (database.connects_per_second, database.max_connections) = (1e6, 1_000_000);
+    }
 }
 
 /// A person holds it until costs are known; then it rises at once, to pods of which some are cold.
@@ -57,7 +54,7 @@ fn cold(random: &mut Rng, scenario: &mut Scenario) {
         scenario.events.push(Event { after, every: None, what: What::Hold { service: 0, reason } });
     }
     let setup = &mut scenario.services[0];
-    setup.kubernetes.cold = *pick(random, &[0.0, 0.2, 6.0, 6.0]);
+    setup.kubernetes.cold = *pick(random, &[0.0, 6.0, 6.0]);
     stand(setup, 5, vec![stage("most", 75, None)]);
     guard(setup, 1e6);
     scenario.lasts = after + Duration::from_mins(2);
@@ -68,17 +65,28 @@ fn ramped(random: &mut Rng, scenario: &mut Scenario) {
     let setup = &mut scenario.services[0];
     let every = Duration::from_secs(random.u64(42..60));
     let step = Weight::from_hundredths(*pick(random, &[500, 1_000, 1_500]));
-    setup.kubernetes.connects_per_request *= *pick(random, &[0.5, 1.0, 2.0, 2.0, 3.0]);
+    setup.kubernetes.connects_per_request *= *pick(random, &[0.5, 1.0, 2.0, 3.0, 3.0]);
     stand(setup, 10, vec![stage("most", 80, Some(Ramp { step, every }))]);
     let comes = |share: f64| {
         let [legacy, kubernetes] = [setup.legacy, setup.kubernetes].map(|side| side.connects_per_request);
         setup.demand.requests_per_second * ((1.0 - share) * legacy + share * kubernetes)
     };
+    if one_in(random, 2) {
+        let most = between(random, 0.5, 4.0) * comes(0.1);
+        scenario.databases.iter_mut().for_each(|database| database.others = most.round());
+    }
     let others = scenario.databases.iter().map(|database| database.others).fold(0.0, f64::max);
-    let clears = comes(between(random, 0.4, 1.0)) + others;
+    let clears = comes(between(random, 0.3, 0.8)) + others;
     guard(setup, clears);
     let steps = 7_000_u32.div_ceil(u32::from(step.hundredths()));
     scenario.lasts = every * (steps + 2);
+    // Others do not follow what is asked for.
+    for _ in 0..*pick(random, &[0, 0, 1, 2]) {
+        let after = Duration::from_secs(random.u64(60..scenario.lasts.as_secs()));
+        let times = between(random, 0.6, 1.6);
+        let over = Duration::from_secs(*pick(random, &[0, 20, 60, 120]));
+        scenario.events.push(Event { after, every: None, what: What::Demand { service: 0, times, over } });
+    }
 }
 
 /// It has long stood at so many percent, with these stages before it.
