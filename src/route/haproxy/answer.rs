@@ -48,6 +48,9 @@ struct Statistics {
 /// (management guide, `show servers state`).
 const RUNS: [u64; 2] = [1, 2];
 
+/// The columns of `show stat` in HAProxy 2.6.12 (128), and some more: room is made for them at once.
+const COLUMNS: usize = 144;
+
 /// Administrative states that keep traffic away: maintenance forced, inherited or for want of a
 /// name's address (0x01, 0x02, 0x20), drain forced or inherited (0x08, 0x10). 0x04 only says that
 /// the configuration began with maintenance, 0x40 that the name came from a state file.
@@ -78,8 +81,10 @@ pub fn servers(backend: &str, state: &str, stat: &str) -> Result<Vec<Server>, &'
     let (name, backend_name) = (name?, backend_name?);
     let (weight, operation, administration) = (weight?, operation?, administration?);
     let mut servers = Vec::new();
+    let mut values = Vec::with_capacity(COLUMNS);
     for line in lines {
-        let values: Vec<_> = line.split(' ').collect();
+        values.clear();
+        values.extend(line.split(' '));
         if values.get(backend_name) != Some(&backend) {
             continue;
         }
@@ -107,20 +112,28 @@ fn statistics<'a>(backend: &str, stat: &'a str) -> Result<HashMap<&'a str, Stati
     let backup = columns.index("bck")?;
     let counters = counted::Counters::find(|name| columns.index(name).ok());
     // All columns used stand before the first that may hold a comma or a quote.
-    let rows = lines.map(|line| line.split(',').collect::<Vec<_>>());
-    let rows = rows.filter(|row| row.get(proxy) == Some(&backend));
-    let known = rows.filter_map(|row| {
-        let counted = counters.as_ref().and_then(|counters| counters.read(&row));
-        Some((*row.get(server)?, Statistics { backup: row.get(backup) == Some(&"1"), counted }))
-    });
-    Ok(known.collect())
+    let mut known = HashMap::new();
+    let mut row = Vec::with_capacity(COLUMNS);
+    for line in lines {
+        row.clear();
+        row.extend(line.split(','));
+        if row.get(proxy) == Some(&backend)
+            && let Some(name) = row.get(server)
+        {
+            let counted = counters.as_ref().and_then(|counters| counters.read(&row));
+            known.insert(*name, Statistics { backup: row.get(backup) == Some(&"1"), counted });
+        }
+    }
+    Ok(known)
 }
 
 struct Columns<'a>(Vec<&'a str>);
 
 impl<'a> Columns<'a> {
     fn new(names: impl Iterator<Item = &'a str>) -> Self {
-        Self(names.collect())
+        let mut all = Vec::with_capacity(COLUMNS);
+        all.extend(names);
+        Self(all)
     }
 
     fn index(&self, name: &'static str) -> Result<usize, &'static str> {
