@@ -94,6 +94,9 @@ fn stand(setup: &mut ServiceSetup, percent: u16, ahead: Vec<Stage>) {
     let here = stage("here", percent, None);
     setup.weight = here.weight;
     setup.plan.stages = std::iter::once(here).chain(ahead).collect();
+    // Of the stages that were.
+    setup.plan.approvals.clear();
+    setup.plan.target_stage = None;
 }
 
 fn stage(name: &str, percent: u16, ramp: Option<Ramp>) -> Stage {
