@@ -26,9 +26,12 @@ pub fn outline(report: &Report, seen: &[Seen], told: [&BTreeMap<String, String>;
         (database.connects.is_some(), database.predicted.is_some()).hash(&mut hash);
     }
     for instance in seen {
-        let reading = instance.reading.as_ref().map(|(_, reading)| (reading.weight, reading.setting));
+        let reading = instance
+            .reading
+            .as_ref()
+            .map(|(_, reading)| (reading.weight, reading.setting, reading.legacy_up, reading.kubernetes_up));
         let order = instance.order.as_ref().map(|order| (order.number, discriminant(&order.outcome)));
-        (reading, instance.changed, instance.failing.is_some(), order).hash(&mut hash);
+        (reading, instance.changed, instance.failing.as_ref().map(|(since, _)| since), order).hash(&mut hash);
     }
     told.hash(&mut hash);
     hash.finish()

@@ -335,7 +335,11 @@ impl Fleet {
             }
             if ended {
                 let endpoints = self.plans.get(&key).map(|entry| entry.links.endpoints.clone());
-                queue.extend(self.sharing(&key, &endpoints.unwrap_or_default()));
+                let sharing = self.sharing(&key, &endpoints.unwrap_or_default());
+                for other in &sharing {
+                    self.plans.get_mut(other).into_iter().for_each(|entry| entry.engine.disturbed());
+                }
+                queue.extend(sharing);
             }
         }
     }

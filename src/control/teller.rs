@@ -181,6 +181,14 @@ const fn is_warning(reason: Reason) -> bool {
             | Reason::Reloaded
             | Reason::RouteFailing
             | Reason::FloorLost
+            | Reason::KubernetesFailing
+            | Reason::PredictionWrong
+            | Reason::LegacyFull
+            | Reason::CapacityShort
+            | Reason::CapacityExpiring
+            | Reason::SurgeCommon
+            | Reason::SurgeLegacy
+            | Reason::SurgeElsewhere
     )
 }
 

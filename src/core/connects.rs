@@ -188,10 +188,12 @@ impl Tally {
         }
     }
 
-    /// All that came in whole parts that began at `since` or later.
-    pub fn since(&self, since: Time) -> Part {
+    /// All that came in whole parts that began at `since` or later, from the first on of which all requests
+    /// are known: after a restart those of the first seconds are not.
+    pub fn known_since(&self, since: Time) -> Part {
         let mut sum = Part::default();
-        self.parts.iter().filter(|part| part.since >= since).for_each(|part| sum.add(part));
+        let young = self.parts.iter().filter(|part| part.since >= since);
+        young.skip_while(|part| part.known < part.covers).for_each(|part| sum.add(part));
         sum
     }
 }

@@ -76,8 +76,11 @@ impl Recent {
 
     /// The number of the oldest value that is not `old`.
     pub fn first_but(&self, old: impl Fn(&Kept) -> bool) -> u64 {
-        let count = self.values.iter().take_while(|value| old(value)).count();
-        self.dropped + count as u64
+        let mut first = self.dropped;
+        while self.get(first).is_some_and(&old) {
+            first += 1;
+        }
+        first
     }
 
     /// Drops the values before number `first`.

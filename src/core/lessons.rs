@@ -36,6 +36,9 @@ pub const STEADY: f64 = 0.1;
 /// What is not seen within a mean moves two of them apart by this part (own choice: what others connect changes
 /// by minutes, not by seconds).
 const WANDER: f64 = 0.01;
+/// What came where the weight stood last is no measure of what comes after this long (as a guard's normal that a
+/// restart finds).
+const OLD: Duration = Duration::from_hours(1);
 /// So many steps are remembered, the one that is being made among them,
 const MOST: usize = 10;
 /// ... for so long: what a request costs changes with each release.
@@ -102,8 +105,8 @@ pub struct Lessons {
     before: Option<(Time, Mean)>,
     /// The comparison with it, by the parts so far; and by all but the newest.
     comparing: [Option<Lesson>; 2],
-    /// What came where the weight stood last for long enough.
-    last: Option<Mean>,
+    /// What came where the weight stood last for long enough, and until when.
+    last: Option<(Time, Mean)>,
     learned: VecDeque<Lesson>,
 }
 
@@ -142,11 +145,9 @@ impl Lessons {
     /// Times are not calm: what follows does not follow what came before. What came just before may not have
     /// been calm either.
     pub fn interrupt(&mut self) {
-        if self.newest.take().is_none() {
-            return;
-        }
+        let Some(newest) = self.newest.take() else { return };
         self.parts.pop_back();
-        self.last = mean(&self.parts).or(self.last);
+        self.last = mean(&self.parts).map(|mean| (newest, mean)).or(self.last);
         let [_, older] = std::mem::take(&mut self.comparing);
         self.learn(older);
         (self.share, self.before) = (None, None);
@@ -158,9 +159,15 @@ impl Lessons {
         *self = Self::default();
     }
 
-    /// What comes now; else what came where the weight stood last.
-    pub fn level(&self) -> Option<Mean> {
-        mean(&self.parts).or(self.last)
+    /// What comes now; else what came where the weight stood last, an hour ago at most.
+    pub fn level(&self, now: Time) -> Option<Mean> {
+        let last = self.last.filter(|(at, _)| now.since(*at) <= OLD).map(|(_, mean)| mean);
+        mean(&self.parts).or(last)
+    }
+
+    /// Whether nothing but the weight has moved since what [`Self::level`] tells.
+    pub fn is_of_now(&self) -> bool {
+        self.before.is_some() || mean(&self.parts).is_some()
     }
 
     /// What came in whole parts that began at `since` or later, if the weight has stood where it stands for
@@ -217,7 +224,7 @@ impl Lessons {
         self.learn(newest);
         // Where it stood for too short a time nothing is known: the one before is compared with the next.
         if let Some(mean) = mean(&self.parts) {
-            (self.before, self.last) = (Some((at, mean)), Some(mean));
+            (self.before, self.last) = (Some((at, mean)), Some((at, mean)));
         }
     }
 

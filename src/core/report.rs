@@ -139,8 +139,7 @@ pub struct DatabaseReport {
     /// What is normal for each side, in connects per second that all of the traffic would bring by it; `None`
     /// while it is not known.
     pub normal: Option<BySide<f64>>,
-    /// What is predicted after the next step; `None` where the sides are not told apart, or nothing is to be
-    /// raised.
+    /// What is predicted after the next step; `None` where nothing can be, or nothing is to be raised.
     pub predicted: Option<Prediction>,
 }
 

@@ -10,6 +10,8 @@ use crate::time::Time;
 
 /// The longest time that a condition may look back.
 pub const LONGEST: Duration = Duration::from_mins(10);
+/// What a mean covers, half a value more or less.
+const SECOND: Duration = Duration::from_secs(1);
 /// The trend S: how far one value may count, what each second takes off, the most it reaches.
 const TREND: (f64, f64, f64) = (5.0, 1.5, 40.0);
 
@@ -65,12 +67,7 @@ impl Series {
     pub fn push(&mut self, point: Point) {
         let full_in = if self.fills { slope::full_in(&point, &self.points) } else { None };
         self.points.push(Kept::new(point, full_in));
-        self.bucket.push(point);
-        self.bucket_covers += point.covers;
-        if self.bucket_covers + point.covers / 2 >= Duration::from_secs(1) {
-            let mean = mean(&self.bucket, self.bucket_covers);
-            self.bucket.clear();
-            self.bucket_covers = Duration::ZERO;
+        if let Some(mean) = self.mean_with(point) {
             // Of a full database a low value proves nothing (R6), nor is it normal.
             if !mean.saturated {
                 self.advance_trend(&mean);
@@ -79,6 +76,25 @@ impl Series {
             self.means.push(Kept::new(mean, None));
         }
         self.follow(&point);
+    }
+
+    /// The mean that this point completes, if it does.
+    fn mean_with(&mut self, point: Point) -> Option<Point> {
+        let covers = self.bucket_covers + point.covers;
+        if covers + point.covers / 2 < SECOND {
+            self.bucket.push(point);
+            self.bucket_covers = covers;
+            return None;
+        }
+        // That of one is itself, without rounding.
+        if self.bucket.is_empty() {
+            return Some(point);
+        }
+        self.bucket.push(point);
+        let mean = mean(&self.bucket, covers);
+        self.bucket.clear();
+        self.bucket_covers = Duration::ZERO;
+        Some(mean)
     }
 
     /// Drops what no condition looks back to, and counts on.
@@ -203,10 +219,6 @@ const fn is_of_means(test: Test) -> bool {
 }
 
 fn mean(points: &[Point], covered: Duration) -> Point {
-    // That of one is itself, without rounding.
-    if let [point] = points {
-        return *point;
-    }
     let seconds = covered.as_secs_f64();
     let weighted = |value: fn(&Point) -> f64| {
         points.iter().map(|point| value(point) * point.covers.as_secs_f64()).sum::<f64>() / seconds

@@ -283,17 +283,16 @@ impl Watch {
         let Some(series) = series.filter(|series| !stale && series.newest().is_some()) else {
             return Some(Unknown::Stale { since: newest });
         };
-        let learned = !guard.is_relative() || series.baseline.value().is_some();
+        let learned = series.baseline.value().is_some() || !guard.is_relative();
         (!learned).then(|| Unknown::Learning { until: series.baseline.learned_at(now) })
     }
 
     /// A surge that began before the watch did shows only after the time in which it is measured:
     /// until then a guard that never tripped is not clear.
     fn young(&self, guard: &Guard, tripped: &Tripped) -> Option<Unknown> {
-        let measured_in = guard.pause.iter().map(|condition| condition.within).max()?;
-        let until = self.counted? + measured_in;
-        let young = tripped.level == Level::Clear && self.newest? < until;
-        young.then_some(Unknown::Young { until })
+        let (counted, newest) = self.counted.zip(self.newest).filter(|_| tripped.level == Level::Clear)?;
+        let until = counted + guard.pause.iter().map(|condition| condition.within).max()?;
+        (newest < until).then_some(Unknown::Young { until })
     }
 }
 

@@ -107,7 +107,12 @@ fn excess_words(excess: &Excess) -> String {
     format!(
         "at {weight} % database {database} is predicted to get {rate:.0} connects/s {when}{}, and {than}: {helps}{}",
         learned(*steps),
-        if steps.is_some() { ", or forget what was learned if that is past (accept-baseline)" } else { "" }
+        if steps.is_some() {
+            ", or forget what was learned if that is past (accept-baseline; guards that compare with what is normal then see \
+             nothing for 15 minutes)"
+        } else {
+            ""
+        }
     )
 }
 

@@ -177,6 +177,11 @@ impl Engine {
         self.core.set_others_raising(other.filter(|_| self.broken != Some(Broken::R11)));
     }
 
+    /// See [`engine::Engine::disturbed`].
+    pub fn disturbed(&mut self) {
+        self.core.disturbed();
+    }
+
     /// See [`engine::Engine::set_authority`].
     pub fn set_authority(&mut self, authority: Authority) {
         self.held |= authority == Authority::Holder;

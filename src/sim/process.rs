@@ -325,7 +325,11 @@ impl Process {
         let may = mind.engine.seen().authority != Authority::None;
         let looks = W::LOOKS_BACK && may && witness.looks_back();
         let before: Option<State> = looks.then(|| mind.engine.state().clone());
+        let raising = mind.engine.is_raising();
         let actions = mind.decide(clock);
+        if raising && !mind.engine.is_raising() {
+            self.disturb(place);
+        }
         let standing = self.lease.standing(clock);
         let Some(mind) = self.minds.get(place) else { return false };
         let decided = Decided {
@@ -374,6 +378,14 @@ impl Process {
             Neighbour { plan, databases, raising: mind.engine.is_raising() }
         });
         raising_elsewhere(self.names.get(place)?, self.endpoints.get(place)?, all).map(ToOwned::to_owned)
+    }
+
+    /// A raise has ended: the other plans on its databases hear of it.
+    fn disturb(&mut self, place: usize) {
+        let Some(moved) = self.endpoints.get(place).cloned() else { return };
+        let all = self.minds.iter_mut().zip(&self.endpoints).enumerate();
+        all.filter(|(other, (_, databases))| *other != place && !databases.is_disjoint(&moved))
+            .for_each(|(_, (mind, _))| mind.engine.disturbed());
     }
 
     /// Whether it may write everything.

@@ -56,7 +56,7 @@ fn words(missing: Missing) -> &'static str {
         Missing::Demand => "it is not known how much is asked for: spec.demand says where to read it",
         Missing::Requests => {
             "the connects of each side were not seen beside its requests for a minute; the latter are counted by \
-             the route of spec.demand"
+             the route of spec.demand, and what keeps the former from being told apart stands in sides"
         }
         Missing::Legacy => "legacy made fewer than 100 connects in the last 5 min",
         Missing::Kubernetes => "Kubernetes made fewer than 100 connects in the last 5 min",

@@ -4,17 +4,20 @@ use super::Engine;
 use std::time::Duration;
 
 use crate::guard::Level;
-use crate::lessons::SAME;
+use crate::lessons::{Lessons, SAME};
 use crate::meter::{Observation, Reading};
 use crate::plan::{Database, Plan};
+use crate::rules::peak::FAILING;
 use crate::side::BySide;
 use crate::time::Time;
 use crate::turn::ROUTE_STALE;
 
-/// While a larger part of the requests fails, what comes is no measure of what is asked for (DESIGN section 5).
-const FAILING: f64 = 0.01;
-
 impl Engine {
+    /// Another plan that shares a database has moved: what comes now does not follow what came before.
+    pub fn disturbed(&mut self) {
+        self.seen.lessons.iter_mut().for_each(Lessons::interrupt);
+    }
+
     /// Tallies of databases that stay, and are still told apart by side, stay.
     pub(super) fn keep_tallies(&mut self, plan: &Plan) {
         let same = plan.routes == self.plan.routes && plan.capacity == self.plan.capacity;

@@ -132,7 +132,7 @@ fn what_is_not_calm_parts_two_times() {
     assert_ne!(known.more(), Some("0.100".into()));
     let known = known.but(disturbed);
     assert_eq!((known.steps(), known.more()), (2, Some("0.100".into())));
-    assert_eq!(format!("{:.4}", known.lessons.level().unwrap().each), "0.1575");
+    assert_eq!(format!("{:.4}", known.lessons.level(known.now).unwrap().each), "0.1575");
     let gap = |seen: &mut Seen| seen.now = seen.now + Duration::from_secs(3);
     assert_eq!(seen(DEAR).at(10.0, 60).but(gap).at(20.0, 60).steps(), 0);
 }
@@ -160,7 +160,7 @@ fn what_is_older_than_a_week_is_forgotten_and_of_the_newest_ten_are_kept() {
 
 #[test]
 fn the_level_is_a_mean_of_5_minutes_and_the_last_one_known() {
-    let level = |seen: &Seen| seen.lessons.level().map(|mean| format!("{:.4}", mean.each));
+    let level = |seen: &Seen| seen.lessons.level(seen.now).map(|mean| format!("{:.4}", mean.each));
     let stands = seen(DEAR).at(10.0, 36);
     assert_eq!(level(&stands), Some("0.1375".into()));
     assert_eq!(level(&stands.clone().at(20.0, 30)), Some("0.1375".into()));
@@ -172,14 +172,27 @@ fn the_level_is_a_mean_of_5_minutes_and_the_last_one_known() {
 }
 
 #[test]
+fn what_came_before_a_disturbance_is_no_level_of_now_and_none_at_all_after_an_hour() {
+    let stands = seen(DEAR).at(10.0, 60);
+    let later = |seen: &Seen, by: Duration| seen.lessons.level(seen.now + by).is_some();
+    let hour = Duration::from_hours(1);
+    assert!(stands.lessons.is_of_now());
+    assert!(stands.clone().at(20.0, 5).lessons.is_of_now(), "only the weight has moved");
+    let after = stands.but(|seen| seen.lessons.interrupt());
+    assert!(!after.lessons.is_of_now());
+    assert_eq!((later(&after, hour), later(&after, hour + Duration::from_secs(1))), (true, false));
+    assert!(after.at(10.0, 60).lessons.is_of_now());
+}
+
+#[test]
 fn samples_that_are_no_whole_parts_of_a_second_fill_a_mean_as_soon() {
     let mut lessons = Lessons::default();
     let began = Time::from_millis(1_000_000_000);
     let requests = BySide { legacy: 900.0, kubernetes: 100.0 };
     for sample in 0..=175 {
-        assert_eq!(lessons.level(), None, "{sample}");
         let at = began + Duration::from_millis(200) * sample;
+        assert_eq!(lessons.level(at), None, "{sample}");
         lessons.push(at, Duration::from_secs(1), 100.0, requests, 0.1);
     }
-    assert!(lessons.level().is_some());
+    assert!(lessons.level(began + Duration::from_secs(36)).is_some());
 }

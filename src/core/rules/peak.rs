@@ -9,8 +9,9 @@ use crate::peaks::{MEAN, Peak};
 use crate::rules::capacity;
 use crate::turn::{ROUTE_STALE, Turn};
 
-/// The share of failed requests from which on demand is not what users want.
-const FAILING: f64 = 0.01;
+/// The share of failed requests from which on demand is not what users want (DESIGN section 5), nor what comes to
+/// a database a measure of it.
+pub const FAILING: f64 = 0.01;
 
 /// Takes in the demand that was measured since.
 pub fn count(turn: &mut Turn) {

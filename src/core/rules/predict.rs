@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::baseline::FLOOR;
 use crate::capacity::Source;
 use crate::guard::{Signal, Test};
-use crate::lessons::{self, drift};
+use crate::lessons::{self, LEAST, Lessons, SETTLED, drift};
 use crate::plan::Database;
 use crate::prediction::{
     Basis, CHANCE, Costs, Expected, Foreseen, Learned, Missing, Prediction, Rates, Taught, WRONG,
@@ -28,10 +28,6 @@ const OF_CAPACITY: f64 = 0.6;
 const JUDGED: Duration = Duration::from_mins(1);
 /// ... or after a restart as soon as enough was seen, but no later than this.
 const LATEST: Duration = Duration::from_mins(2);
-/// ... by what came after pools were filled.
-const SETTLED: Duration = Duration::from_secs(15);
-/// ... if that is at least so much.
-const LEAST: Duration = Duration::from_secs(20);
 
 /// A predicted rate that is too high.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +80,7 @@ fn basis(turn: &Turn, place: usize) -> Result<Basis, Missing> {
         return Costs::of(&tally.known(turn.now)).map(Basis::Users).ok_or(Missing::Requests);
     }
     let lessons = turn.seen.lessons.get(place).ok_or(Missing::Steps)?;
-    let learned = || Some(Learned { level: lessons.level()?, slope: lessons.slope(turn.now)? });
+    let learned = || Some(Learned { level: lessons.level(turn.now)?, slope: lessons.slope(turn.now)? });
     learned().map(Basis::Steps).ok_or(Missing::Steps)
 }
 
@@ -149,8 +145,10 @@ fn exceeded(database: &Database, rates: Rates) -> Option<(f64, bool, Limit)> {
 /// A raise is recorded: so is what is predicted of it, to be compared with what comes.
 pub fn foresee(turn: &mut Turn, to: Weight) {
     let known = turn.plan.databases.iter().enumerate().filter_map(|(place, database)| {
-        // Whether what was learned is certain enough is asked when it is compared.
-        let expected = basis(turn, place).ok().filter(|_| is_asked(turn, database))?.at(to).ok()?;
+        // What came an hour ago, or before another plan's step, may keep a raise from being made, but says
+        // nothing of what will come. Whether what was learned is certain enough is asked when it is compared.
+        let of_now = database.by_side || turn.seen.lessons.get(place).is_some_and(Lessons::is_of_now);
+        let expected = basis(turn, place).ok().filter(|_| of_now && is_asked(turn, database))?.at(to).ok()?;
         Some((database.name.clone(), expected))
     });
     let by: BTreeMap<String, Expected> = known.collect();
@@ -246,7 +244,7 @@ fn outcomes<'a>(turn: &Turn<'a>) -> Vec<(&'a str, Result<Outcome, Unseen>)> {
 }
 
 fn by_users(turn: &Turn, place: usize, since: Time, expected: &Expected) -> Result<Outcome, Unseen> {
-    let came = turn.seen.tallies.get(place).ok_or(Unseen::Unclear)?.since(since);
+    let came = turn.seen.tallies.get(place).ok_or(Unseen::Unclear)?.known_since(since);
     if came.known < came.covers {
         return Err(Unseen::Unclear);
     }
@@ -255,6 +253,9 @@ fn by_users(turn: &Turn, place: usize, since: Time, expected: &Expected) -> Resu
     }
     let seconds = came.covers.as_secs_f64();
     let demand = (came.requests.legacy + came.requests.kubernetes) / seconds;
+    // What others connect is not this raise's doing: another plan's users are among them.
+    let others = (came.all - came.connects.legacy - came.connects.kubernetes).max(0.0) / seconds;
+    let expected = Expected { others, ..*expected };
     let (predicted, chance) = expected.rate(demand).map_err(|_| Unseen::Unclear)?;
     let chance = CHANCE * (chance * chance + predicted / seconds).sqrt();
     Ok(Outcome { rate: came.all / seconds, predicted, chance, steps: None })

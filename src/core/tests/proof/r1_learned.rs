@@ -100,7 +100,7 @@ fn nothing_rises_to_a_rate_at_which_the_guard_would_not_clear() {
             "the next step waits: at 50 % database accounts is predicted to get 605 connects/s at what is asked \
              for now by what 2 steps have shown, and the guard's resume threshold is 600: make connections cost \
              less (pool them), or raise the thresholds, or forget what was learned if that is past \
-             (accept-baseline)"
+             (accept-baseline; guards that compare with what is normal then see nothing for 15 minutes)"
         )
     );
 }

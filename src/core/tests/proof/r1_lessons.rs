@@ -3,6 +3,8 @@
 use crossfade_core::capacity::Source;
 use crossfade_core::engine::Engine;
 use crossfade_core::meter::{Observation, Reading, Sample};
+use crossfade_core::prediction::{Expected, Foreseen};
+use crossfade_core::reason::Reason;
 use crossfade_core::route::{self, Counted, Requests};
 use crossfade_core::seen::{Authority, Wishes};
 use crossfade_core::side::BySide;
@@ -205,8 +207,37 @@ fn just_after_a_step_what_is_counted_at_two_places_does_not_fit_together() {
         but(calm, |sample| sample.by_side = Some(BySide { legacy: 180.0, kubernetes: 40.0 }))
     };
     sampled.seconds(66, 10, apart);
-    let requests = |sampled: &Sampled| sampled.engine.seen().tallies[0].since(NOW).known;
-    assert_eq!(requests(&sampled), seconds(54), "the first six seconds stood for nothing");
+    let requests = |sampled: &Sampled| sampled.engine.seen().tallies[0].known_since(NOW);
+    assert_eq!(
+        requests(&sampled).known,
+        seconds(50),
+        "the first six seconds stood for nothing: a part is not whole"
+    );
+    assert_eq!(requests(&sampled).covers, seconds(50));
     sampled.seconds(10, 20, apart);
-    assert_eq!(requests(&sampled), seconds(60), "nor did those after the step");
+    assert_eq!(requests(&sampled).known, seconds(56), "nor did those after the step");
+    assert_eq!(requests(&sampled).covers, seconds(60));
+}
+
+#[test]
+fn after_a_restart_a_raise_is_still_compared_though_the_first_seconds_are_not_known() {
+    let halted = |each: f64| {
+        let mut sampled = engine(true);
+        let apart = |calm: Observation| {
+            but(calm, |sample| sample.by_side = Some(BySide { legacy: 180.0, kubernetes: 40.0 }))
+        };
+        sampled.seconds(30, 10, apart);
+        // A raise to 10 % was read back half a minute ago: 0.22 connect per request is what came.
+        let expected = Expected { each, noise: 0.0, others: 0.0, taught: None };
+        let by = [("accounts".to_owned(), expected)].into();
+        let foreseen = Foreseen { at: sampled.now - seconds(30), to: percent(10), by };
+        let state = State { foreseen: Some(foreseen), ..sampled.engine.state().clone() };
+        sampled.engine = Engine::new(sampled.engine.plan().clone(), state, sampled.now);
+        sampled.engine.set_authority(Authority::Holder);
+        sampled.seconds(90, 10, apart);
+        assert_eq!(sampled.engine.state().foreseen, None, "it was compared, or is too old");
+        sampled.engine.state().halt.as_ref().map(|halt| halt.reason)
+    };
+    assert_eq!(halted(0.1), Some(Reason::PredictionWrong));
+    assert_eq!(halted(0.22), None);
 }
