@@ -2,6 +2,7 @@
 //! fleet does.
 
 use crossfade_core::action::Action;
+use crossfade_core::capacity::Figure;
 use crossfade_core::fence;
 use crossfade_core::guard::Signal;
 use crossfade_core::lease::Standing;
@@ -193,6 +194,14 @@ impl Mind {
     /// Whether there is something to decide on.
     pub fn is_due(&self, clock: Time) -> bool {
         self.touched || self.engine.deadline().is_some_and(|deadline| deadline <= clock)
+    }
+
+    /// Takes in how many pods of a workload are ready; another number is news.
+    pub fn count_pods(&mut self, place: usize, ready: u32, clock: Time) {
+        let (figure, ready) = (Figure::Pods(place), f64::from(ready));
+        let before = self.engine.seen().figures.measured.get(&figure).map(|(_, before)| before.to_bits());
+        self.touched |= before != Some(ready.to_bits());
+        self.engine.measured(figure, ready, clock);
     }
 
     /// Decides.

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crossfade_core::action::Action;
-use crossfade_core::capacity::Figure;
 use crossfade_core::lease::{Answer, Lease, Next, Standing, Times};
 use crossfade_core::meter::Meter;
 use crossfade_core::seen::Authority;
@@ -275,7 +274,7 @@ impl Process {
             let workloads = mind.engine.plan().capacity.kubernetes.iter().flat_map(|side| &side.workloads);
             for place in 0..workloads.count() {
                 let ready = if place == 0 { service.sides[1].ready() } else { 0 };
-                mind.engine.measured(Figure::Pods(place), f64::from(ready), clock);
+                mind.count_pods(place, ready, clock);
             }
         }
     }
