@@ -25,6 +25,20 @@ pub struct Capacity {
     pub balance: Option<Balance>,
 }
 
+impl Capacity {
+    /// Whether the same is measured as for `other`: what is known of that counts on. (What nobody measures, such
+    /// as a promise, may differ.)
+    pub fn is_measured_as(&self, other: &Self) -> bool {
+        let demand = |it: &Self| it.demand.map(|demand| demand.from);
+        let legacy = |it: &Self| it.legacy.map(|legacy| legacy.capacity);
+        let pods = |it: &Self| -> Vec<(String, Duration)> {
+            let workloads = it.kubernetes.iter().flat_map(|side| &side.workloads);
+            workloads.map(|workload| (workload.name.clone(), workload.warm_up)).collect()
+        };
+        demand(self) == demand(other) && legacy(self) == legacy(other) && pods(self) == pods(other)
+    }
+}
+
 /// How the weight may move about a stage's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {

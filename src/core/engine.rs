@@ -91,7 +91,7 @@ impl Engine {
         };
         self.seen.instances = plan.instance_keys().map(fresh).collect();
         self.standing = None;
-        if plan.routes != self.plan.routes || plan.capacity != self.plan.capacity {
+        if plan.routes != self.plan.routes || !plan.capacity.is_measured_as(&self.plan.capacity) {
             self.loads = vec![load::Meter::default(); self.seen.instances.len()];
             self.seen.figures = Figures::default();
         }
