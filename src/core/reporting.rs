@@ -139,7 +139,7 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
         Obstacle::OutOfSync(_) => Reason::OutOfSync,
         Obstacle::AnotherRaising => Reason::AnotherPlanRaising,
         Obstacle::Short(_) => Reason::CapacityShort,
-        Obstacle::Full => Reason::LegacyFull,
+        Obstacle::Full | Obstacle::TooHigh(_) => Reason::LegacyFull,
         Obstacle::Failing(_) => Reason::KubernetesFailing,
     }
 }
