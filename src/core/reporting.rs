@@ -288,6 +288,12 @@ fn databases(turn: &Turn) -> Vec<DatabaseReport> {
             connects: connects(place),
             normal: turn.seen.looks.get(place).and_then(|look| look.normal),
             predicted: predict::prediction(turn, place),
+            learned: turn
+                .seen
+                .lessons
+                .get(place)
+                .map(|it| it.learned().copied().collect())
+                .unwrap_or_default(),
         })
         .collect()
 }

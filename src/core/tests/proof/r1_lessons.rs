@@ -265,3 +265,20 @@ fn after_a_restart_a_raise_is_still_compared_though_the_first_seconds_are_not_kn
     assert_eq!(halted(0.1), Some(Reason::PredictionWrong));
     assert_eq!(halted(0.22), None);
 }
+
+#[test]
+fn a_restart_goes_on_from_what_steps_have_taught_where_nobody_tells_the_sides_apart() {
+    let mut taught = engine(false);
+    for weight in [10, 20, 30] {
+        taught.calm(60, weight);
+    }
+    let report = taught.engine.report(taught.now);
+    let again = |by_side| {
+        let mut again = engine(by_side);
+        again.now = taught.now;
+        again.engine.seed_lessons("accounts", report.databases[0].learned.iter().copied());
+        again.engine.seed_lessons("unknown", report.databases[0].learned.iter().copied());
+        again.steps()
+    };
+    assert_eq!((again(false), again(true)), (2, 0));
+}
