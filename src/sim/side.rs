@@ -138,3 +138,34 @@ impl Side {
         Served { served, failed, connects }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_come_up_or_are_replaced_are_ready_and_have_not_been_for_long() {
+        let second = |second: u64| Time::from_millis(1_000_000 + second * 1000);
+        let (servers, warm_up, patience) = (4, Duration::from_secs(10), Duration::from_secs(2));
+        let mut side = Side::new(SideSetup {
+            servers,
+            requests_per_second_per_server: 100.0,
+            connects_per_request: 0.1,
+            warm_up,
+            cold: 0.0,
+            patience,
+        });
+        let counts = |side: &Side, at| (side.ready(), side.ready_for(Duration::from_secs(5), second(at)));
+        assert_eq!(counts(&side, 0), (4, 4));
+        side.set_servers(6, second(0));
+        assert!(!side.warm(second(9)) && side.warm(second(10)));
+        assert_eq!((counts(&side, 14), counts(&side, 15)), ((6, 4), (6, 6)));
+        side.replace(second(20));
+        assert_eq!((counts(&side, 24), counts(&side, 25)), ((6, 0), (6, 6)));
+        // The youngest are the first to go.
+        side.set_servers(8, second(20));
+        assert!(side.warm(second(30)));
+        side.set_servers(7, second(31));
+        assert_eq!(counts(&side, 31), (7, 6));
+    }
+}
