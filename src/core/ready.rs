@@ -4,7 +4,7 @@
 //! is ready now is compared with what was ready when that was last enough, by the same figure. A rise of
 //! demand over pods that are all there is no failure of Kubernetes, nor is a figure that was never enough.
 
-use crate::load::FEW;
+use crate::load;
 use crate::time::Time;
 
 /// What ready pods can carry now, and what Kubernetes is asked for.
@@ -29,6 +29,13 @@ impl std::fmt::Display for Now {
     }
 }
 
+/// Pods are too few that can carry less than this share of what they are asked for,
+const FEW: f64 = 0.5;
+/// ... or could carry when that was last enough.
+const LOST: f64 = 0.5;
+/// A side that is left for them has enough again from this share on: the noise of demand begins no retreat anew.
+const AGAIN: f64 = 0.6;
+
 /// What was seen of ready pods.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ready {
@@ -42,13 +49,20 @@ pub struct Ready {
 impl Ready {
     /// Takes in what is so at `at`; what is unknown is not few.
     pub fn see(&mut self, now: Option<Now>, at: Time) {
-        let few = now.is_some_and(|Now { carries, asked, .. }| {
-            if carries >= asked {
-                self.enough = carries;
-            }
-            asked >= FEW && carries < 0.5 * asked && carries < 0.5 * self.enough
-        });
+        if let Some(Now { carries, .. }) = now.filter(|now| now.carries >= now.asked) {
+            self.enough = carries;
+        }
+        let few = now.is_some_and(|now| self.is_below(FEW, &now));
         self.few_since = if few { self.few_since.or(Some(at)) } else { None };
+    }
+
+    /// Whether a side that is left because they were too few has not enough yet.
+    pub fn is_still_few(&self, now: &Now) -> bool {
+        self.is_below(AGAIN, now)
+    }
+
+    fn is_below(&self, share: f64, now: &Now) -> bool {
+        now.asked >= load::FEW && now.carries < share * now.asked && now.carries < LOST * self.enough
     }
 }
 
@@ -99,6 +113,17 @@ mod tests {
     fn what_is_unknown_is_not_few_and_what_was_enough_is_remembered_over_it() {
         let (all, gone) = (Some((1000.0, 900.0)), Some((0.0, 900.0)));
         assert_eq!(few(&[all, None, gone, None, gone]), [None, None, Some(2), None, Some(4)]);
+    }
+
+    #[test]
+    fn a_side_that_is_left_has_enough_again_a_little_above_half() {
+        let mut ready = Ready::default();
+        let now = |carries| Now { pods: 1.0, carries, asked: 900.0 };
+        assert!(!ready.is_still_few(&now(0.0)), "they were never enough");
+        ready.see(Some(now(2000.0)), Time::default());
+        assert_eq!([0.0, 539.0, 540.0].map(|carries| ready.is_still_few(&now(carries))), [true, true, false]);
+        ready.see(Some(now(1000.0)), Time::default());
+        assert!(!ready.is_still_few(&now(500.0)), "half of them are there");
     }
 
     #[test]

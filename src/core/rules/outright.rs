@@ -31,13 +31,24 @@ pub fn failing(turn: &Turn) -> Option<Failing> {
         return Some(Failing::NoServer);
     }
     let figures = &turn.seen.figures;
-    let few = figures.ready.few_since.is_some_and(|since| turn.now.since(since) >= FEW_LAST);
-    if few && let Some(now) = figures.ready_now(&turn.plan.capacity, turn.now) {
-        return Some(Failing::Pods(now));
+    if let Some(pods) = too_few_pods(turn) {
+        return Some(Failing::Pods(pods));
     }
     let fresh = figures.load.is_some_and(|(at, _)| turn.now.since(at) <= ROUTE_STALE);
     let lasts = figures.failing_since.is_some_and(|since| turn.now.since(since) >= LASTS);
     (fresh && lasts).then_some(Failing::Requests)
+}
+
+/// The ready pods, where they are too few for long enough; once Kubernetes is left, until they are enough again.
+fn too_few_pods(turn: &Turn) -> Option<Now> {
+    let figures = &turn.seen.figures;
+    let few = figures.ready.few_since.is_some_and(|since| turn.now.since(since) >= FEW_LAST);
+    let leaves = || turn.state.retreat.as_ref().is_some_and(|retreat| retreat.guard.is_none());
+    if !few && !leaves() {
+        return None;
+    }
+    let now = figures.ready_now(&turn.plan.capacity, turn.now);
+    now.filter(|now| few || figures.ready.is_still_few(now))
 }
 
 /// Every load balancer that has stood at the plan's weight sees no Kubernetes server up, and a legacy one.

@@ -23,7 +23,7 @@ const KNOWN: Duration = Duration::from_secs(15);
 const MOVES: Duration = Duration::from_secs(8);
 /// Half, and what counters and the noise of demand may be off by.
 const FEW: f64 = 0.42;
-const NOT_FEW: f64 = 0.58;
+const NOT_FEW: f64 = 0.7;
 /// So many times its load certainly is enough for a side.
 const ENOUGH: f64 = 1.2;
 /// Fewer requests per second than this may be none to speak of.

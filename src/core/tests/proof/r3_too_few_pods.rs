@@ -142,6 +142,24 @@ fn the_retreat_ends_when_pods_are_back_and_its_cooldown_runs_on() {
     assert_eq!(after.cooldown_until, Some(NOW + minutes(30)));
 }
 
+#[test]
+fn a_retreat_goes_on_until_there_are_a_little_more_than_half_of_what_is_asked_for() {
+    let mut running = Running::with_a_legacy_of(170.0);
+    // At 50 % legacy has 100 of 161.5 requests/s: a part fits, but it is asked for as much as before.
+    running.goes_on(5, 100, [4, 0]);
+    let retreats = |running: &Running| {
+        let state = running.engine.state();
+        (state.retreats.len(), state.retreat.is_some())
+    };
+    assert_eq!(retreats(&running), (1, true));
+    for pods in [5, 4, 5, 4, 5] {
+        running.goes_on(4, 100, [pods, 0]);
+        assert_eq!(retreats(&running), (1, true), "{pods} pods");
+    }
+    running.goes_on(2, 100, [6, 0]);
+    assert_eq!(retreats(&running), (1, false));
+}
+
 /// An engine at 50 % whose one load balancer counts 100 requests/s on either side, with 20 pods of two
 /// workloads that carry 10 each, all ready for long.
 struct Running {
@@ -153,8 +171,12 @@ struct Running {
 
 impl Running {
     fn begin() -> Self {
+        Self::with_a_legacy_of(9e9)
+    }
+
+    fn with_a_legacy_of(requests_per_second: f64) -> Self {
         let mut plan = plan();
-        plan.capacity = capacity(Source::Route(0), declared(9e9));
+        plan.capacity = capacity(Source::Route(0), declared(requests_per_second));
         plan.capacity.kubernetes = kubernetes(
             ["mail", "imap"]
                 .map(|name| Workload { requests_per_second_per_pod: 10.0, ..workload(name) })
