@@ -239,6 +239,10 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
         Obstacle::Failing(Failing::NoServer) => {
             asks("no Kubernetes server is up in any load balancer: bring them up".into(), None)
         }
+        Obstacle::Failing(Failing::Pods(now)) => asks(
+            format!("{now}: find out where the others went, and bring pods up"),
+            turn.seen.figures.ready.few_since,
+        ),
         Obstacle::Failing(Failing::Requests) => {
             let since = turn.seen.figures.failing_since;
             asks(

@@ -7,6 +7,7 @@ use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
 use super::crossed;
+use super::few::Few;
 use super::foretold::Foretold;
 use super::known::Known;
 use super::sided::Sided;
@@ -90,6 +91,8 @@ pub struct Service {
     pub known: Known,
     /// Whose surge it is.
     pub sided: Sided,
+    /// Its ready pods.
+    pub few: Few,
     /// What truly came to its databases.
     pub foretold: Foretold,
 }
@@ -240,6 +243,7 @@ impl Truth {
                 let peaks = peaks.into_iter().flat_map(|status| &status.peaks.0);
                 truth.known.peak = peaks.map(|peak| peak.requests_per_second).reduce(f64::max);
                 truth.known.step(service, &object.plan, now, self.step);
+                truth.few.step(service, &object.plan, now);
                 truth.foretold.step(service, &object.plan, world);
             }
         }
