@@ -62,6 +62,8 @@ mod tests {
         assert_eq!(asks(900.0, 0.0, 50.0), Some(10.0), "as far as the other keeps its own");
         assert_eq!(asks(100.0, 700.0, 50.0), Some(70.0));
         assert_eq!(asks(100.0, 400.0, 50.0), None, "both are short");
+        assert_eq!(asks(100.0, 500.0, 50.0), None, "the other has nothing to spare");
+        assert_eq!(asks(500.0, 100.0, 50.0), None);
         assert_eq!(Band::of(0.0, 1.0, 1.0).asks(Weight::from_percent(50.0)), None, "nobody asks");
     }
 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::side::BySide;
 use crate::time::Time;
 
+#[cfg(test)]
+mod tests;
+
 /// Costs are means of so long.
 pub const MEAN: Duration = Duration::from_mins(5);
 /// Nothing is said of a cost before so much was seen.

@@ -6,7 +6,9 @@
 //! unchanged for its duration *as seen from here*; our own expires one duration after the last
 //! confirmed renewal was *sent*. The first span always ends after the second, so two replicas never
 //! hold at once, however slow the answers are. A lease that is not there may have been somebody's claim
-//! until just now: it is made at once and held only one duration later.
+//! until just now: it is made at once and held only one duration later. One whose making was never answered
+//! may be made at any time, in the place of one that others held meanwhile: its epoch tells it, and it is held
+//! one duration after it is seen.
 
 use std::time::Duration;
 
@@ -133,8 +135,10 @@ pub struct Lease {
     looked: Time,
     /// Whether `seen` may be out of date: read before writing.
     doubt: bool,
-    /// The highest epoch seen, so that a lease made anew goes on from it.
+    /// The highest epoch seen or asked for without an answer, so that a lease made anew goes on from it.
     epoch: u64,
+    /// The highest epoch of a lease that was to be made and of which no answer came; 0 if there was none.
+    stray: u64,
     /// Not before this.
     wait: Time,
     claim: Option<Claim>,
@@ -156,6 +160,7 @@ impl Lease {
             looked: Time::default(),
             doubt: true,
             epoch: 0,
+            stray: 0,
             wait: Time::default(),
             claim: None,
             free: Time::default(),
@@ -217,6 +222,10 @@ impl Lease {
                 self.wait = now + self.times.renew;
             }
             Answer::None => {
+                if !self.doubt && matches!(self.seen, Some((None, _))) {
+                    self.epoch = self.epoch.saturating_add(1);
+                    self.stray = self.epoch;
+                }
                 self.doubt = true;
                 self.wait = now + self.times.look;
             }
@@ -270,8 +279,8 @@ impl Lease {
             Some((seen, since)) if version(seen.as_ref()) == version(found.as_ref()) => *since,
             _ => now,
         };
-        let made = matches!(self.seen, Some((None, _))) && self.is_mine(found.as_ref());
-        if made {
+        let made = matches!(self.seen, Some((None, _))) || self.is_stray(found.as_ref());
+        if made && self.is_mine(found.as_ref()) {
             self.free = now + self.times.duration;
         }
         if let Some(found) = &found {
@@ -284,17 +293,23 @@ impl Lease {
         found.is_some_and(|found| found.record.holder.as_ref() == Some(&self.me))
     }
 
+    /// Whether it may have been made by a request of long ago: not what our claim stands for.
+    fn is_stray(&self, found: Option<&Found>) -> bool {
+        let claimed = self.claim.map(|claim| claim.epoch);
+        found.is_some_and(|Found { record, .. }| record.epoch <= self.stray && claimed != Some(record.epoch))
+    }
+
     fn look_until(&self, now: Time, expiry: Time) -> Next {
         let look = self.looked + self.times.look;
         if now < look { Next::Wait(look.min(expiry)) } else { Next::Read }
     }
 
     fn write(&self, over: Option<&Found>) -> Next {
-        let mine = self.is_mine(over);
-        let known = over.map_or(self.epoch, |found| found.record.epoch);
+        // A stray one of ours is not the newest: it is another hand's, as far as anybody can tell.
+        let goes_on = over.is_some_and(|found| self.is_mine(over) && found.record.epoch == self.epoch);
         let record = Record {
             holder: Some(self.me.clone()),
-            epoch: if mine { known } else { known.saturating_add(1) },
+            epoch: if goes_on { self.epoch } else { self.epoch.saturating_add(1) },
             duration: self.times.duration,
         };
         Next::Write { record, over: over.map(|found| found.version.clone()) }

@@ -45,3 +45,52 @@ pub fn full_in(newest: &Point, before: &Recent) -> Option<Duration> {
     }
     Duration::try_from_secs_f64((100.0 - newest.value).max(0.0) / slope).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::held::Kept;
+
+    /// When the last of these values is 100, each a second after the one before it.
+    fn full(values: &[f64]) -> Option<Duration> {
+        let point = |(second, value): (u64, &f64)| Point {
+            at: Time::from_millis(1_000_000_000 + second * 1_000),
+            covers: Duration::from_secs(1),
+            value: *value,
+            per_second: 0.0,
+            saturated: false,
+        };
+        let points: Vec<Point> = (0..).zip(values).map(point).collect();
+        let (newest, before) = points.split_last().unwrap();
+        let mut recent = Recent::default();
+        before.iter().for_each(|point| recent.push(Kept::new(*point, None)));
+        full_in(newest, &recent)
+    }
+
+    #[test]
+    fn a_line_through_three_values_or_more_says_when_it_is_full() {
+        let secs = |count| Some(Duration::from_secs(count));
+        assert_eq!(full(&[78.0, 80.0]), None, "two are no line");
+        assert_eq!(full(&[76.0, 78.0, 80.0]), secs(10));
+        assert_eq!(full(&[60.0, 74.0, 70.0]), secs(6), "least squares: 5 a second");
+        assert_eq!(full(&[46.0, 48.0, 50.0]), None, "half full is early");
+        assert_eq!(full(&[47.0, 49.0, 51.0]), Some(Duration::from_millis(24_500)));
+    }
+
+    #[test]
+    fn what_does_not_rise_is_never_full_and_what_is_full_rises_no_more() {
+        assert_eq!(full(&[80.0, 80.0, 80.0]), None);
+        assert_eq!(full(&[84.0, 82.0, 80.0]), None);
+        assert_eq!(full(&[104.0, 102.0, 100.0]), None);
+        assert_eq!(full(&[96.0, 98.0, 100.0]), Some(Duration::ZERO));
+        assert_eq!(full(&[99.0, 101.0, 103.0]), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_is_older_than_ten_seconds_does_not_count() {
+        let mut values = vec![10.0; 5];
+        values.extend([60.0; 10]);
+        values.push(60.0);
+        assert_eq!(full(&values), None);
+    }
+}

@@ -70,6 +70,40 @@ fn a_lease_that_was_made_without_an_answer_is_held_one_duration_after_it_is_seen
 }
 
 #[test]
+fn a_lease_that_was_asked_for_long_ago_and_is_made_now_is_held_one_duration_after_it_is_seen() {
+    let mut lease = lease();
+    read(&mut lease, None, 0);
+    lease.answer(Answer::None, at(0), at(2_000));
+    read(&mut lease, None, 3_000);
+    lease.answer(Answer::Written(found(Some("me"), 2, "a")), at(3_000), at(3_000));
+    lease.answer(Answer::Written(found(Some("me"), 2, "b")), at(12_000), at(12_000));
+    assert_eq!(lease.standing(at(13_000)), Standing::Holder { epoch: 2, until: at(22_000) });
+    // It was deleted, another made and held it, it was deleted again: and then came the first request.
+    lease.answer(Answer::Conflict, at(14_000), at(18_000));
+    read(&mut lease, Some(found(Some("me"), 1, "c")), 18_000);
+    let Next::Write { record, over } = lease.next(at(18_000)) else { panic!("no write") };
+    assert_eq!((record, over), (found(Some("me"), 3, "").record, Some("c".into())));
+    for renewal in [18_000, 20_000, 22_000, 24_000, 26_000] {
+        lease.answer(Answer::Written(found(Some("me"), 3, "d")), at(renewal), at(renewal));
+        assert_eq!(lease.standing(at(renewal)), Standing::None, "{renewal}");
+    }
+    assert_eq!(lease.changes_at(at(26_000)), Some(at(28_000)));
+    assert_eq!(lease.standing(at(28_000)), Standing::Holder { epoch: 3, until: at(36_000) });
+}
+
+#[test]
+fn a_renewal_whose_answer_was_lost_is_no_other_claim_even_after_a_making_without_an_answer() {
+    let mut lease = lease();
+    read(&mut lease, None, 0);
+    lease.answer(Answer::None, at(0), at(2_000));
+    read(&mut lease, Some(found(Some("me"), 1, "a")), 3_000);
+    lease.answer(Answer::Written(found(Some("me"), 1, "b")), at(12_000), at(12_000));
+    lease.answer(Answer::None, at(14_000), at(16_000));
+    read(&mut lease, Some(found(Some("me"), 1, "c")), 17_000);
+    assert_eq!(lease.standing(at(17_000)), Standing::Holder { epoch: 1, until: at(22_000) });
+}
+
+#[test]
 fn a_lease_that_was_only_made_is_neither_braked_with_nor_given_up_as_held() {
     let mut lease = lease();
     read(&mut lease, None, 0);

@@ -91,6 +91,12 @@ fn steps_that_differ_by_more_than_chance_leave_it_uncertain() {
     let met = seen(DEAR).at(10.0, 60).at(20.0, 60).but(other).at(30.0, 60);
     let noise = |seen: &Seen| seen.slope().unwrap().noise;
     assert!(noise(&met) > 3.0 * noise(&alike), "{} {}", noise(&met), noise(&alike));
+    // Of three, one met something: what they teach together lies between, and nobody knows by how much.
+    let three = met.at(40.0, 60).slope().unwrap();
+    assert_eq!(
+        (format!("{:.4}", three.more), format!("{:.4}", three.noise)),
+        ("0.1651".into(), "0.0862".into())
+    );
 }
 
 #[test]
@@ -103,11 +109,10 @@ fn a_mean_is_of_20_seconds_at_least_from_15_seconds_after_a_step_on() {
     // One that was too short is passed over: the one before is compared with the next.
     let short = seen(DEAR).at(10.0, 60).at(15.0, 30).at(20.0, 30).at(30.0, 60).at(40.0, 60);
     assert_eq!((short.steps(), short.more()), (2, Some("0.100".into())));
-    let long = seen(DEAR).at(10.0, 60).at(15.0, 30).but(|seen| seen.now = seen.now + Duration::from_secs(2));
-    let (way, apart): (Vec<f64>, u64) = ((0..30).map(f64::from).collect(), 30);
-    let long = way.iter().fold(long, |seen, step| seen.at(16.0 + step, apart));
-    assert_eq!(long.steps(), 0);
-    assert_eq!(long.at(60.0, 60).steps(), 0, "what is a quarter of an hour apart is not compared");
+    // The way there took 4 minutes and 45 seconds, and another 15 until pools were filled.
+    let way = (11..30).map(f64::from).fold(seen(DEAR).at(10.0, 60), |seen, percent| seen.at(percent, 15));
+    assert_eq!((way.steps(), way.clone().at(60.0, 60).steps()), (0, 1));
+    assert_eq!(way.at(30.0, 1).at(60.0, 60).steps(), 0, "what is more than 5 minutes apart is not compared");
 }
 
 #[test]
@@ -147,6 +152,19 @@ fn a_demand_that_changes_with_a_step_leaves_it_uncertain_and_one_that_changes_mu
     assert_eq!(noise(1.0), Some("0.018".into()));
     assert_eq!(noise(1.1), Some("0.071".into()));
     assert_eq!(noise(1.12), None);
+}
+
+#[test]
+fn half_a_percent_of_the_traffic_is_the_least_that_teaches_and_a_tenth_of_demand_the_most_that_may_change() {
+    let step = |percent: f64, times: f64| {
+        let changes = |seen: &mut Seen| seen.demand *= times;
+        seen(DEAR).at(0.0, 60).but(changes).at(percent, 60).steps()
+    };
+    assert_eq!((step(0.4, 1.0), step(0.5, 1.0)), (0, 1));
+    assert_eq!((step(10.0, 0.9), step(10.0, 0.89)), (1, 0));
+    // A quarter of a percent is the same weight: what came before it counts on.
+    let parts = |percent: f64| seen(DEAR).at(0.0, 60).at(percent, 5).lessons.parts.len();
+    assert_eq!((parts(0.25), parts(0.26)), (4, 0));
 }
 
 #[test]
@@ -222,4 +240,42 @@ fn what_was_remembered_counts_as_if_it_had_been_learned_and_what_no_step_can_hav
     let mut old = Lessons::default();
     old.seed(remembered);
     assert_eq!(old.steps(taught.now + Duration::from_hours(8 * 24)), 0);
+}
+
+/// What has come since the weight stood, pools filled: `seconds` a sample, so many samples, attempts per second,
+/// and requests per second of each side.
+fn mean_of(came: &[(u64, usize, f64, (f64, f64))]) -> Option<Mean> {
+    let (mut lessons, mut now) = (Lessons::default(), Time::from_millis(1_000_000_000));
+    let none = BySide::default();
+    for _ in 0..=15 {
+        lessons.push(now, Duration::from_secs(3), 0.0, none, 0.1);
+        now = now + Duration::from_secs(1);
+    }
+    now = now - Duration::from_secs(1);
+    for (seconds, samples, attempts, (legacy, kubernetes)) in came {
+        for _ in 0..*samples {
+            now = now + Duration::from_secs(*seconds);
+            let requests = BySide { legacy: *legacy, kubernetes: *kubernetes };
+            lessons.push(now, Duration::from_secs(3), *attempts, requests, 0.1);
+        }
+    }
+    lessons.level(now)
+}
+
+#[test]
+fn a_mean_weighs_what_came_by_how_long_it_came_and_knows_how_far_its_parts_differ() {
+    let words = |mean: Option<Mean>| {
+        let Mean { each, noise, share, demand } = mean.unwrap();
+        format!("{each:.6} +- {noise:.6} at {share:.6} of {demand:.3}")
+    };
+    // Parts of 0.1, 0.5 and 0.3 connects per request.
+    let varies =
+        [(1, 10, 100.0, (900.0, 100.0)), (2, 5, 400.0, (500.0, 300.0)), (2, 5, 120.0, (300.0, 100.0))];
+    assert_eq!(words(mean_of(&varies)), "0.281818 +- 0.163299 at 0.227273 of 733.333");
+    // The same in every part: chance alone moves it, even where nothing came.
+    let even = [(1, 30, 100.0, (900.0, 100.0))];
+    assert_eq!(words(mean_of(&even)), "0.100000 +- 0.001826 at 0.100000 of 1000.000");
+    let none = [(1, 30, 0.0, (9.0, 1.0))];
+    assert_eq!(words(mean_of(&none)), "0.000000 +- 0.003333 at 0.100000 of 10.000");
+    assert_eq!(mean_of(&[(1, 30, 5.0, (0.0, 0.0))]), None, "where nobody asks nothing is known");
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crossfade_core::capacity::{Figure, Source};
 use crossfade_core::check::check;
+use crossfade_core::peaks::MEAN;
 use crossfade_core::periods::{Period, Periods};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, Phase, Report};
@@ -274,24 +275,40 @@ enum Stretch {
     Away(u64),
 }
 
+/// When the world was looked at, whether the soak clock could run then, and the demand.
+type Look = (Time, bool, f64);
+
 /// The most days that do not overlap, were watched but for two hours, and came within a tenth of `highest`.
-fn days(record: &[(Time, Option<f64>)], highest: f64) -> u32 {
+fn days(looks: &[Look], highest: f64) -> u32 {
     let mut found = 0;
     let mut free_from = Time::default();
-    for (end, _) in record {
+    let near: Vec<Time> = (0..looks.len())
+        .filter(|place| is_near(looks, *place, highest))
+        .map(|place| looks[place].0)
+        .collect();
+    for (end, ..) in looks {
         if end.as_millis() < hours(24).as_millis().try_into().unwrap() || *end - hours(24) < free_from {
             continue;
         }
-        let within = record.iter().filter(|(at, _)| *at > *end - hours(24) && at <= end);
-        let watched: Vec<f64> = within.filter_map(|(_, demand)| *demand).collect();
-        let near = watched.iter().any(|demand| *demand >= 0.9 * highest);
+        let is_within = |at: Time| at > *end - hours(24) && at <= *end;
+        let watched = looks.iter().filter(|(at, runs, _)| *runs && is_within(*at)).count();
         // One look more or less at each end of what was not watched.
-        if near && STEP * u32::try_from(watched.len()).unwrap() + STEP * 40 >= hours(22) {
+        let full = STEP * u32::try_from(watched).unwrap() + STEP * 40 >= hours(22);
+        if full && near.iter().any(|at| is_within(*at)) {
             found += 1;
             free_from = *end;
         }
     }
     found
+}
+
+/// Whether a look saw a demand within a tenth of `highest`, and is part of a mean that counts: one that ends while
+/// the clock runs or with the look that stops it, wherever in the five minutes before it began.
+fn is_near(looks: &[Look], place: usize, highest: f64) -> bool {
+    let (at, _, demand) = looks[place];
+    let around = &looks[place.saturating_sub(1)..looks.len().min(place + 11)];
+    demand >= 0.9 * highest
+        && around.iter().any(|(look, runs, _)| *runs && *look + STEP >= at && *look < at + MEAN)
 }
 
 proptest! {
@@ -308,7 +325,7 @@ proptest! {
         ], 6..14),
     ) {
         let mut case = asked(peaks);
-        let mut record: Vec<(Time, Option<f64>)> = Vec::new();
+        let mut looks: Vec<Look> = Vec::new();
         'run: for stretch in stretches {
             let (length, demand, runs) = match stretch {
                 Stretch::Runs(length, demand) => (length, demand, true),
@@ -322,7 +339,7 @@ proptest! {
             let end = case.now + hours(length);
             while case.now < end {
                 pass(&mut case, STEP, demand);
-                record.push((case.now, runs.then_some(demand)));
+                looks.push((case.now, runs, demand));
                 if is_proven(&case) {
                     break 'run;
                 }
@@ -330,7 +347,8 @@ proptest! {
         }
         if is_proven(&case) {
             let highest = case.state.peaks.highest(hours(168), case.now).unwrap().requests_per_second;
-            prop_assert!(days(&record, highest) >= peaks, "{} of {peaks}, {:?}", days(&record, highest), case.state.periods);
+            let days = days(&looks, highest);
+            prop_assert!(days >= peaks, "{days} of {peaks}, {:?}", case.state.periods);
         }
     }
 }
