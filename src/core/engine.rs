@@ -91,7 +91,8 @@ impl Engine {
         };
         self.seen.instances = plan.instance_keys().map(fresh).collect();
         self.standing = None;
-        if plan.routes != self.plan.routes || !plan.capacity.is_measured_as(&self.plan.capacity) {
+        let same = plan.routes == self.plan.routes && plan.capacity.is_measured_as(&self.plan.capacity);
+        if !same {
             self.loads = vec![load::Meter::default(); self.seen.instances.len()];
             self.seen.figures = Figures::default();
         }
@@ -105,7 +106,7 @@ impl Engine {
             .collect();
         self.seen.looks = vec![Look::default(); plan.databases.len()];
         self.keep_stage(&plan);
-        self.keep_tallies(&plan);
+        self.keep_costs(&plan, same);
         self.keep_ready(&plan);
         self.plan = plan;
         self.levels = self.read_levels();

@@ -172,6 +172,9 @@ impl Mind {
         self.taken_over = Some(epoch);
         self.wanted = None;
         let (measured, baselines) = read.baselines;
+        for (database, learned) in baselines.lessons {
+            self.engine.seed_lessons(&database, learned);
+        }
         if rights.clock.since(measured) < BASELINE_AGE {
             for (key, value) in baselines.rates {
                 self.engine.seed_baseline(&key, value);
@@ -270,9 +273,13 @@ impl Mind {
             .iter()
             .zip(&seen.looks)
             .filter_map(|(database, look)| Some((database.name.clone(), look.normal?)));
+        let databases = self.engine.plan().databases.iter().zip(&seen.lessons);
+        let lessons = databases
+            .map(|(database, lessons)| (database.name.clone(), lessons.learned().copied().collect()));
         Normals {
             rates: rates.filter_map(|(key, judgement)| Some((key.clone(), judgement.baseline?))).collect(),
             sides: sides.collect(),
+            lessons: lessons.collect(),
         }
     }
 }

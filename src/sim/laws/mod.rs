@@ -8,6 +8,7 @@
 mod asked_again;
 mod balance;
 pub(crate) mod bounds;
+mod crossed;
 mod few;
 mod foretold;
 mod known;
@@ -100,7 +101,7 @@ impl Case<'_> {
     }
 
     /// Where an instance stood when the replica last read it.
-    fn read(&self, instance: usize) -> Weight {
+    pub fn read(&self, instance: usize) -> Weight {
         let seen = self.decided.after.seen().instances.get(instance);
         seen.and_then(|seen| seen.reading.as_ref()).map(|(_, reading)| reading.weight).unwrap_or_default()
     }
