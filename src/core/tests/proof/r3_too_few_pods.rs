@@ -28,8 +28,8 @@ fn workload(name: &str) -> Workload {
     }
 }
 
-fn kubernetes(workloads: Vec<Workload>) -> Option<Kubernetes> {
-    Some(Kubernetes { workloads, headroom: 0.2 })
+fn kubernetes(workloads: Vec<Workload>) -> Kubernetes {
+    Kubernetes { workloads, headroom: 0.2 }
 }
 
 /// At 50 % of 10,000 requests/s, with a legacy that can carry so many; of Kubernetes' pods of 500 requests/s
@@ -37,7 +37,7 @@ fn kubernetes(workloads: Vec<Workload>) -> Option<Kubernetes> {
 fn without_pods(legacy: f64, seconds_ago: u64) -> Case {
     standing_at(50).but(|case| {
         case.plan.capacity = capacity(Source::Route(0), declared(legacy));
-        case.plan.capacity.kubernetes = kubernetes(vec![workload("mail")]);
+        case.plan.capacity.kubernetes = Some(kubernetes(vec![workload("mail")]));
         let flow = |requests| Flow { requests, failed: 0.0 };
         let figures = &mut case.seen.figures;
         figures.load = Some((NOW, Load { legacy: flow(5_000.0), kubernetes: flow(5_000.0) }));
@@ -103,8 +103,10 @@ fn what_is_unknown_is_not_few() {
     };
     assert_eq!(goes_to(&load(6)), "24");
     assert_eq!(goes_to(&load(7)), "50");
-    let one_more = without_pods(8_000.0, 90)
-        .but(|case| case.plan.capacity.kubernetes = kubernetes(vec![workload("mail"), workload("imap")]));
+    let one_more = without_pods(8_000.0, 90).but(|case| {
+        let both = vec![workload("mail"), workload("imap")];
+        case.plan.capacity.kubernetes = Some(kubernetes(both));
+    });
     assert_eq!(goes_to(&one_more), "50", "nobody counts those of the other workload");
 }
 
@@ -177,11 +179,9 @@ impl Running {
     fn with_a_legacy_of(requests_per_second: f64) -> Self {
         let mut plan = plan();
         plan.capacity = capacity(Source::Route(0), declared(requests_per_second));
-        plan.capacity.kubernetes = kubernetes(
-            ["mail", "imap"]
-                .map(|name| Workload { requests_per_second_per_pod: 10.0, ..workload(name) })
-                .into(),
-        );
+        let both =
+            ["mail", "imap"].map(|name| Workload { requests_per_second_per_pod: 10.0, ..workload(name) });
+        plan.capacity.kubernetes = Some(kubernetes(both.into()));
         plan.routes[0].instances.truncate(1);
         let mut engine = Engine::new(plan, State::default(), NOW);
         engine.set_authority(Authority::Holder);
