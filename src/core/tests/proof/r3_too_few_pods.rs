@@ -5,7 +5,7 @@ use crossfade_core::action::Action;
 use crossfade_core::capacity::{Figure, Kubernetes, Source, Workload};
 use crossfade_core::engine::Engine;
 use crossfade_core::load::{Flow, Load};
-use crossfade_core::ready::Ready;
+use crossfade_core::ready::{Now, Ready};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, Phase};
 use crossfade_core::route::{Counted, Purpose, Reading, Requests};
@@ -169,9 +169,18 @@ struct Running {
     counted: u64,
     now: Time,
     fell: bool,
+    pods: [u32; 2],
 }
 
 impl Running {
+    fn tell(&mut self) {
+        for (place, pods) in self.pods.into_iter().enumerate() {
+            // Warm they are not.
+            self.engine.measured(Figure::Pods(place), 0.0, self.now);
+            self.engine.measured(Figure::Ready(place), f64::from(pods), self.now);
+        }
+    }
+
     fn begin() -> Self {
         Self::with_a_legacy_of(9e9)
     }
@@ -185,7 +194,7 @@ impl Running {
         plan.routes[0].instances.truncate(1);
         let mut engine = Engine::new(plan, State::default(), NOW);
         engine.set_authority(Authority::Holder);
-        let mut running = Self { engine, counted: 0, now: NOW, fell: false };
+        let mut running = Self { engine, counted: 0, now: NOW, fell: false, pods: [0; 2] };
         running.goes_on(20, 100, [10, 10]);
         assert!(!running.fell);
         running
@@ -195,10 +204,10 @@ impl Running {
     fn goes_on(&mut self, span: u64, requests: u64, pods: [u32; 2]) {
         for _ in 0..2 * span {
             self.now = self.now + seconds(1) / 2;
-            for (place, pods) in pods.into_iter().enumerate() {
-                // Warm they are not.
-                self.engine.measured(Figure::Pods(place), 0.0, self.now);
-                self.engine.measured(Figure::Ready(place), f64::from(pods), self.now);
+            // They are told when they change.
+            if self.pods != pods {
+                self.pods = pods;
+                self.tell();
             }
             if self.now.as_millis().is_multiple_of(1000) {
                 self.counted += requests;
@@ -221,8 +230,11 @@ impl Running {
 #[test]
 fn pods_that_are_ready_and_cold_are_enough() {
     let mut running = Running::begin();
-    running.goes_on(60, 100, [10, 10]);
+    running.goes_on(20, 100, [10, 10]);
     assert!(!running.fell, "none was ever warm");
+    let figures = &running.engine.seen().figures;
+    let known = figures.ready_now(&running.engine.plan().capacity, running.now);
+    assert_eq!(known, Some(Now { pods: 20.0, carries: 200.0, asked: 100.0 }));
 }
 
 #[test]
@@ -236,6 +248,15 @@ fn pods_that_go_are_seen_by_what_is_left_of_all_workloads() {
     few.goes_on(1, 100, [4, 0]);
     assert!(few.fell);
     assert_eq!(few.engine.state().intended, Some(percent(0)));
+}
+
+#[test]
+fn a_gap_begins_when_pods_go_and_not_when_requests_are_counted_next() {
+    let mut running = Running::begin();
+    running.now = running.now + seconds(1) / 4;
+    running.pods = [1, 1];
+    running.tell();
+    assert_eq!(running.engine.seen().figures.ready.few_since, Some(running.now));
 }
 
 #[test]
