@@ -260,6 +260,14 @@ fn a_gap_begins_when_pods_go_and_not_when_requests_are_counted_next() {
 }
 
 #[test]
+fn a_load_that_falls_with_the_pods_asks_for_no_more() {
+    let mut running = Running::begin();
+    running.goes_on(2, 100, [4, 0]);
+    running.goes_on(20, 80, [4, 0]);
+    assert!(!running.fell);
+}
+
+#[test]
 fn a_gap_that_closes_again_and_again_moves_nothing() {
     let mut running = Running::begin();
     for _ in 0..5 {
