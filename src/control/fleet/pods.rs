@@ -123,6 +123,8 @@ mod tests {
         fleet.counted(&[(3, Count::default()), (7, five)], second(10), second(10));
         fleet.put(&key, start(50.0), second(20));
         assert_eq!(known(&fleet, 20), (Some(250.0), vec![Some(five)]));
+        let figures = &fleet.get(&key).unwrap().engine.seen().figures;
+        assert_eq!(figures.measured.get(&Figure::Ready(0)), Some(&(second(10), 6.0)), "warm or not");
         fleet.put(&key, start(80.0), second(30));
         assert_eq!(known(&fleet, 30), (Some(400.0), vec![Some(five)]));
         // As old as the watch that it came from.

@@ -23,6 +23,9 @@ impl Engine {
 
     /// Compares the ready pods with what they are asked for: at each change of either.
     pub(super) fn see_ready(&mut self, now: Time) {
+        if self.plan.capacity.kubernetes.is_none() {
+            return;
+        }
         let figures = &mut self.seen.figures;
         let known = figures.ready_now(&self.plan.capacity, now);
         figures.ready.see(known, now);

@@ -37,7 +37,7 @@ pub struct Few {
     /// What they could carry when they last certainly were, and when that was.
     was: Option<(f64, Time)>,
     /// They are too few, for certain.
-    few: Since,
+    short: Since,
     /// They are certainly not too few, and most requests are answered.
     well: Since,
 }
@@ -62,7 +62,7 @@ impl Few {
             self.was = Some((carries, now));
         }
         let half = self.was.is_some_and(|(was, _)| carries < FEW * was);
-        self.few.is(load >= SOME && half && carries < FEW * load, now);
+        self.short.is(load >= SOME && half && carries < FEW * load, now);
         let [_, failing] = service.flow.failing;
         self.well.is(carries > NOT_FEW * load && failing < FEW * load, now);
     }
@@ -73,7 +73,7 @@ pub fn are_left(truth: &Truth, world: &World, found: &mut Found<'_>) {
     let now = world.now;
     let bound = LASTS + READS + truth.step * 3;
     for (index, (known, service)) in truth.services.iter().zip(&world.services).enumerate() {
-        let lasts = known.few.few.lasts(Time::default(), now).filter(|lasts| *lasts > bound);
+        let lasts = known.few.short.lasts(Time::default(), now).filter(|lasts| *lasts > bound);
         let (Some(lasts), Some((_, was))) = (lasts, known.few.was) else { continue };
         let from = was - KNOWN;
         let Some(object) = known.asked.last().filter(|_| known.asked_at < from) else { continue };

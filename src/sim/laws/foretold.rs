@@ -177,7 +177,8 @@ pub fn stops_what_came_otherwise(case: &Case<'_>) -> Option<String> {
         return None;
     }
     // Costs are learned anew by another plan.
-    let quiet = was_quiet(case, at - LEARNED).filter(|service| service.asked_at < at - LEARNED)?;
+    let asked = |it: &&super::truth::Service| it.asked_at < at && it.changed_at < at - LEARNED;
+    let quiet = was_quiet(case, at - LEARNED).filter(asked)?;
     let costs = quiet.foretold.costs(Time::default(), at)?;
     let lately = quiet.foretold.costs(at - LEARNED, at)?;
     if lately.counted.iter().any(|counted| *counted < MANY) {

@@ -87,6 +87,8 @@ pub struct Service {
     pub version: u64,
     /// When people last asked for something else.
     pub asked_at: Time,
+    /// When the plan was last another one.
+    pub changed_at: Time,
     /// What can be known of its capacity.
     pub known: Known,
     /// Whose surge it is.
@@ -202,6 +204,7 @@ impl Truth {
         }
         truth.asked.push(Object { status: None, ..object.clone() });
         if changed {
+            truth.changed_at = self.now;
             let guards: usize = object.plan.databases.iter().map(|database| database.guards.len()).sum();
             truth.guards = vec![Guard::default(); guards];
         }

@@ -5,7 +5,7 @@ use crossfade_core::action::Action;
 use crossfade_core::capacity::{Figure, Kubernetes, Source, Workload};
 use crossfade_core::engine::Engine;
 use crossfade_core::load::{Flow, Load};
-use crossfade_core::ready::Ready;
+use crossfade_core::ready::{Now, Ready};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, Phase};
 use crossfade_core::route::{Counted, Purpose, Reading, Requests};
@@ -28,8 +28,8 @@ fn workload(name: &str) -> Workload {
     }
 }
 
-fn kubernetes(workloads: Vec<Workload>) -> Option<Kubernetes> {
-    Some(Kubernetes { workloads, headroom: 0.2 })
+fn kubernetes(workloads: Vec<Workload>) -> Kubernetes {
+    Kubernetes { workloads, headroom: 0.2 }
 }
 
 /// At 50 % of 10,000 requests/s, with a legacy that can carry so many; of Kubernetes' pods of 500 requests/s
@@ -37,7 +37,7 @@ fn kubernetes(workloads: Vec<Workload>) -> Option<Kubernetes> {
 fn without_pods(legacy: f64, seconds_ago: u64) -> Case {
     standing_at(50).but(|case| {
         case.plan.capacity = capacity(Source::Route(0), declared(legacy));
-        case.plan.capacity.kubernetes = kubernetes(vec![workload("mail")]);
+        case.plan.capacity.kubernetes = Some(kubernetes(vec![workload("mail")]));
         let flow = |requests| Flow { requests, failed: 0.0 };
         let figures = &mut case.seen.figures;
         figures.load = Some((NOW, Load { legacy: flow(5_000.0), kubernetes: flow(5_000.0) }));
@@ -103,8 +103,10 @@ fn what_is_unknown_is_not_few() {
     };
     assert_eq!(goes_to(&load(6)), "24");
     assert_eq!(goes_to(&load(7)), "50");
-    let one_more = without_pods(8_000.0, 90)
-        .but(|case| case.plan.capacity.kubernetes = kubernetes(vec![workload("mail"), workload("imap")]));
+    let one_more = without_pods(8_000.0, 90).but(|case| {
+        let both = vec![workload("mail"), workload("imap")];
+        case.plan.capacity.kubernetes = Some(kubernetes(both));
+    });
     assert_eq!(goes_to(&one_more), "50", "nobody counts those of the other workload");
 }
 
@@ -167,9 +169,18 @@ struct Running {
     counted: u64,
     now: Time,
     fell: bool,
+    pods: [u32; 2],
 }
 
 impl Running {
+    fn tell(&mut self) {
+        for (place, pods) in self.pods.into_iter().enumerate() {
+            // Warm they are not.
+            self.engine.measured(Figure::Pods(place), 0.0, self.now);
+            self.engine.measured(Figure::Ready(place), f64::from(pods), self.now);
+        }
+    }
+
     fn begin() -> Self {
         Self::with_a_legacy_of(9e9)
     }
@@ -177,15 +188,13 @@ impl Running {
     fn with_a_legacy_of(requests_per_second: f64) -> Self {
         let mut plan = plan();
         plan.capacity = capacity(Source::Route(0), declared(requests_per_second));
-        plan.capacity.kubernetes = kubernetes(
-            ["mail", "imap"]
-                .map(|name| Workload { requests_per_second_per_pod: 10.0, ..workload(name) })
-                .into(),
-        );
+        let both =
+            ["mail", "imap"].map(|name| Workload { requests_per_second_per_pod: 10.0, ..workload(name) });
+        plan.capacity.kubernetes = Some(kubernetes(both.into()));
         plan.routes[0].instances.truncate(1);
         let mut engine = Engine::new(plan, State::default(), NOW);
         engine.set_authority(Authority::Holder);
-        let mut running = Self { engine, counted: 0, now: NOW, fell: false };
+        let mut running = Self { engine, counted: 0, now: NOW, fell: false, pods: [0; 2] };
         running.goes_on(20, 100, [10, 10]);
         assert!(!running.fell);
         running
@@ -195,10 +204,10 @@ impl Running {
     fn goes_on(&mut self, span: u64, requests: u64, pods: [u32; 2]) {
         for _ in 0..2 * span {
             self.now = self.now + seconds(1) / 2;
-            for (place, pods) in pods.into_iter().enumerate() {
-                // Warm they are not.
-                self.engine.measured(Figure::Pods(place), 0.0, self.now);
-                self.engine.measured(Figure::Ready(place), f64::from(pods), self.now);
+            // They are told when they change.
+            if self.pods != pods {
+                self.pods = pods;
+                self.tell();
             }
             if self.now.as_millis().is_multiple_of(1000) {
                 self.counted += requests;
@@ -221,8 +230,11 @@ impl Running {
 #[test]
 fn pods_that_are_ready_and_cold_are_enough() {
     let mut running = Running::begin();
-    running.goes_on(60, 100, [10, 10]);
+    running.goes_on(20, 100, [10, 10]);
     assert!(!running.fell, "none was ever warm");
+    let figures = &running.engine.seen().figures;
+    let known = figures.ready_now(&running.engine.plan().capacity, running.now);
+    assert_eq!(known, Some(Now { pods: 20.0, carries: 200.0, asked: 100.0 }));
 }
 
 #[test]
@@ -236,6 +248,23 @@ fn pods_that_go_are_seen_by_what_is_left_of_all_workloads() {
     few.goes_on(1, 100, [4, 0]);
     assert!(few.fell);
     assert_eq!(few.engine.state().intended, Some(percent(0)));
+}
+
+#[test]
+fn a_gap_begins_when_pods_go_and_not_when_requests_are_counted_next() {
+    let mut running = Running::begin();
+    running.now = running.now + seconds(1) / 4;
+    running.pods = [1, 1];
+    running.tell();
+    assert_eq!(running.engine.seen().figures.ready.few_since, Some(running.now));
+}
+
+#[test]
+fn a_load_that_falls_with_the_pods_asks_for_no_more() {
+    let mut running = Running::begin();
+    running.goes_on(2, 100, [4, 0]);
+    running.goes_on(20, 80, [4, 0]);
+    assert!(!running.fell);
 }
 
 #[test]
