@@ -161,3 +161,39 @@ pub enum Figure {
     /// Pods of a workload that are ready, warm or not.
     Ready(usize),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workload(max_replicas: u32, connections_per_pod: Option<f64>) -> Workload {
+        Workload {
+            name: "pods".into(),
+            requests_per_second_per_pod: 100.0,
+            connections_per_pod,
+            warm_up: Duration::ZERO,
+            max_replicas,
+            floor: false,
+        }
+    }
+
+    fn held(per_server: Option<f64>, workloads: Vec<Workload>) -> Option<f64> {
+        let legacy = Legacy {
+            capacity: Source::Route(0),
+            requests_per_second_per_server: 300.0,
+            connections_per_server: per_server,
+            headroom: 0.2,
+        };
+        let kubernetes = Some(Kubernetes { workloads, headroom: 0.2 });
+        Capacity { legacy: Some(legacy), kubernetes, ..Capacity::default() }.connections(12.0)
+    }
+
+    #[test]
+    fn full_pools_hold_those_of_all_servers_and_a_quarter_more_pods_than_are_allowed() {
+        // 12 x 40, and 1.25 x (120 x 10 + 10 x 6).
+        let both = vec![workload(120, Some(10.0)), workload(10, Some(6.0))];
+        assert_eq!(held(Some(40.0), both.clone()), Some(2_055.0));
+        assert_eq!(held(None, both), None);
+        assert_eq!(held(Some(40.0), vec![workload(120, Some(10.0)), workload(10, None)]), None);
+    }
+}

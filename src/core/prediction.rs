@@ -183,3 +183,44 @@ impl Costs {
         Ok(Expected { each, noise: variance.sqrt(), others: self.others, taught: None })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn costs(legacy: Option<f64>, kubernetes: Option<f64>) -> Basis {
+        let cost = |counted| move |each| Cost { each, counted };
+        Basis::Users(Costs {
+            legacy: legacy.map(cost(900.0)),
+            kubernetes: kubernetes.map(cost(400.0)),
+            others: 20.0,
+        })
+    }
+
+    #[test]
+    fn chance_moves_a_prediction_by_how_many_connects_each_side_was_counted_by() {
+        // Of 0.15 a thirtieth, and of 0.25 a twentieth.
+        let expected = costs(Some(0.3), Some(0.5)).at(Weight::from_percent(50.0)).unwrap();
+        let noise = (0.005_f64 * 0.005 + 0.0125 * 0.0125).sqrt();
+        assert!((expected.noise - noise).abs() < 1e-12, "{} {noise}", expected.noise);
+        assert_eq!(expected, Expected { each: 0.4, noise: expected.noise, others: 20.0, taught: None });
+    }
+
+    #[test]
+    fn a_side_that_gets_no_traffic_need_not_be_known() {
+        let at = |basis: Basis, percent| basis.at(Weight::from_percent(percent)).map(|it| it.each);
+        assert_eq!(at(costs(None, Some(0.5)), 100.0), Ok(0.5));
+        assert_eq!(at(costs(None, Some(0.5)), 99.99), Err(Missing::Legacy));
+        assert_eq!(at(costs(Some(0.3), None), 0.0), Ok(0.3));
+        assert_eq!(at(costs(Some(0.3), None), 0.01), Err(Missing::Kubernetes));
+    }
+
+    #[test]
+    fn what_was_taught_counts_while_chance_moves_it_by_a_quarter_at_most() {
+        let rate = |noise, taught| Expected { each: 0.12, noise, others: 0.0, taught }.rate(1_000.0);
+        let taught = Some(Taught { steps: 2, demand: 1_000.0 });
+        assert_eq!(rate(0.01, taught), Ok((120.0, 10.0)));
+        assert_eq!(rate(0.010_1, taught), Err(Missing::Noise));
+        assert_eq!(rate(0.5, None), Ok((120.0, 500.0)));
+    }
+}

@@ -195,3 +195,48 @@ fn learn(normal: &mut Baseline, covers: Duration, counted: f64, share_seconds: f
         normal.push_without_spread(covers, counted / share_seconds);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many samples of so many milliseconds, of 100 and 50 connects per second.
+    fn after(samples: usize, millis: u64, shares: (f64, f64)) -> Sides {
+        let mut sides = Sides::default();
+        let connects = BySide { legacy: 100.0, kubernetes: 50.0 };
+        let shares = BySide { legacy: shares.0, kubernetes: shares.1 };
+        for _ in 0..samples {
+            sides.push(Duration::from_millis(millis), connects, shares, false);
+        }
+        sides
+    }
+
+    fn known(sides: &Sides) -> Option<String> {
+        let side = |cost: Cost| format!("{:.1} in {:.2}", cost.counted, cost.share_seconds);
+        sides.costs().map(|costs| format!("{}, {}", side(costs.legacy), side(costs.kubernetes)))
+    }
+
+    #[test]
+    fn a_mean_is_of_five_seconds_however_long_a_sample_is() {
+        let mean = Some("500.0 in 3.75, 250.0 in 1.25".to_owned());
+        for (samples, millis) in [(25, 200), (10, 500), (5, 1_000)] {
+            assert_eq!(known(&after(samples, millis, (0.75, 0.25))), mean, "{millis}");
+            assert_eq!(known(&after(samples - 1, millis, (0.75, 0.25))), None, "{millis}");
+            let sides = after(100 * samples, millis, (0.75, 0.25));
+            assert_eq!((known(&sides), sides.parts.len()), (mean.clone(), 5), "{millis}");
+        }
+        // Half a sample short of a second, or of five, still counts.
+        assert_eq!(known(&after(12, 400, (0.75, 0.25))), Some("480.0 in 3.60, 240.0 in 1.20".into()));
+        assert_eq!(after(2, 400, (0.75, 0.25)).parts.len(), 1);
+    }
+
+    #[test]
+    fn what_is_normal_is_learned_of_half_a_percent_of_the_traffic_or_more() {
+        let normal = |millis: u64, share: f64| {
+            let samples = usize::try_from(1_000_000 / millis).unwrap();
+            after(samples, millis, (1.0 - share, share)).normals.kubernetes.value().map(f64::round)
+        };
+        assert_eq!((normal(2_000, 0.005), normal(2_000, 0.004)), (Some(10_000.0), None));
+        assert_eq!((normal(500, 0.005), normal(500, 0.004)), (Some(10_000.0), None));
+    }
+}

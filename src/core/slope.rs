@@ -63,7 +63,9 @@ mod tests {
         let points: Vec<Point> = (0..).zip(values).map(point).collect();
         let (newest, before) = points.split_last().unwrap();
         let mut recent = Recent::default();
-        before.iter().for_each(|point| recent.push(Kept::new(*point, None)));
+        for point in before {
+            recent.push(Kept::new(*point, None));
+        }
         full_in(newest, &recent)
     }
 

@@ -57,8 +57,8 @@ impl Counted {
     }
 }
 
-fn cost(each: f64, counted: f64) -> Option<Cost> {
-    Some(Cost { each, counted })
+fn cost(each: f64, counted: f64) -> Cost {
+    Cost { each, counted }
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn what_comes_is_counted_by_how_long_it_came_down_to_the_newest_second() {
     let expected = Connects {
         rate: Some(sides(180.0, 60.0)),
         all: Some(300.0),
-        per_request: sides(cost(8_280.0 / 59_400.0, 8_280.0), cost(0.3, 2_760.0)),
-        lately: sides(cost(0.2, 2_880.0), cost(0.3, 960.0)),
+        per_request: sides(Some(cost(8_280.0 / 59_400.0, 8_280.0)), Some(cost(0.3, 2_760.0))),
+        lately: sides(Some(cost(0.2, 2_880.0)), Some(cost(0.3, 960.0))),
         others: Some(2_760.0 / 66.0),
     };
     assert_eq!(known, expected);
@@ -79,8 +79,8 @@ fn what_comes_is_counted_by_how_long_it_came_down_to_the_newest_second() {
 fn a_side_that_nobody_asks_has_no_cost_however_many_its_users_connect() {
     let idle = World { requests: Some(sides(900.0, 0.0)), ..busy() };
     let known = counted().takes(70, 1, idle).known();
-    assert_eq!(known.per_request, sides(cost(0.1, 6_300.0), None));
-    assert_eq!(known.lately, sides(cost(0.1, 900.0), None));
+    assert_eq!(known.per_request, sides(Some(cost(0.1, 6_300.0)), None));
+    assert_eq!(known.lately, sides(Some(cost(0.1, 900.0)), None));
     assert_eq!(known.rate, Some(sides(90.0, 30.0)));
 }
 
@@ -102,7 +102,7 @@ fn five_minutes_are_kept_and_no_more() {
     let hour = counted().takes(3_600, 1, busy());
     assert_eq!(hour.tally.parts.len(), 30);
     let changed = counted().takes(600, 1, busy()).takes(300, 1, twice());
-    assert_eq!(changed.known().per_request, sides(cost(0.2, 54_000.0), cost(0.3, 18_000.0)));
+    assert_eq!(changed.known().per_request, sides(Some(cost(0.2, 54_000.0)), Some(cost(0.3, 18_000.0))));
 }
 
 #[test]

@@ -195,12 +195,12 @@ fn by_sides(look: &Look, before: Option<Whose>) -> Option<Whose> {
         _ => COUNTS,
     };
     let counts = |rise: f64, rose: bool, others: f64, own: Whose, other: Whose| {
-        (rose || counted(own) && rise > 0.0) && rise >= from(own, other) * others
+        (rose || counted(own)) && rise >= from(own, other) * others
     };
     let of_legacy = counts(rise_l, rose[0], rise_k, Whose::Legacy, Whose::Kubernetes);
     let of_kubernetes = counts(rise_k, rose[1], rise_l, Whose::Kubernetes, Whose::Legacy);
     match (of_legacy, of_kubernetes) {
-        (true, true) if rose[0] || rose[1] => Some(Whose::Common),
+        (true, true) => Some(Whose::Common),
         (true, false) if rose[0] => Some(Whose::Legacy),
         (false, true) if rose[1] => Some(Whose::Kubernetes),
         _ => None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossfade_core::action::Action;
 use crossfade_core::capacity::{Balance, Figure, Kubernetes, Takeover, Workload};
 use crossfade_core::guard::Level;
+use crossfade_core::plan::Ramp;
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, Phase};
 use crossfade_core::route::{Outcome, Purpose};
@@ -94,6 +95,26 @@ fn the_side_that_is_short_gives_what_relieves_it_and_fits_the_other() {
     ] {
         assert_eq!(goes(&between(legacy, kubernetes)), to, "{legacy} {kubernetes}");
     }
+}
+
+#[test]
+fn pods_are_promised_for_the_next_step_of_a_rise_that_only_capacity_stands_against() {
+    let promised = |legacy, change: fn(&mut Case)| {
+        let case = between(legacy, 10.0).but(|case| {
+            let workload = &mut case.plan.capacity.kubernetes.as_mut().unwrap().workloads[0];
+            (workload.requests_per_second_per_pod, workload.max_replicas, workload.floor) =
+                (10.0, 1_000, true);
+            case.seen.figures.measured.insert(Figure::Pods(0), (NOW, 100.0));
+        });
+        case.but(change).decide().state.floors["pods"]
+    };
+    // At 50 %: 500 / 0.8, in pods of 10, and one more; and at 52 %.
+    assert_eq!((promised(10.0, |_| ()), promised(6.0, |_| ())), (64, 66));
+    assert_eq!(promised(6.0, |case| case.plan.paused = true), 64);
+    let by_points = |case: &mut Case| {
+        case.plan.stages[2].ramp = Some(Ramp { step: percent(1), every: minutes(1) });
+    };
+    assert_eq!(promised(6.0, by_points), 65);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod peaks;
 mod r12_r13_absent_and_silent;
 mod r1_learned;
 mod r1_lessons;
+mod r1_outcomes;
 mod r1_predicted;
 mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;

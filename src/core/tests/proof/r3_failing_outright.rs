@@ -12,8 +12,8 @@ use crossfade_core::seen::Authority;
 use crossfade_core::state::{Retreat, State};
 
 use crate::build::{
-    Case, NOW, ago, capacity, declared, minutes, percent, plan, quiet, rate, reading, seconds, standing_at,
-    told,
+    Case, NOW, ago, capacity, declared, minutes, moved, percent, plan, quiet, rate, reading, seconds,
+    standing_at, told,
 };
 
 /// At 50 % of 10,000 requests/s, with a legacy that can carry so many; Kubernetes fails since then.
@@ -53,6 +53,18 @@ fn all_that_fits_legacy_moves_at_once() {
     assert!(told(&decision.actions).contains(&Reason::KubernetesFailing));
     let all = failing(10_600.0, 5).decide().state;
     assert_eq!((all.intended, all.retreat.map(|retreat| retreat.arrived)), (Some(percent(0)), Some(true)));
+}
+
+#[test]
+fn what_fell_since_the_load_was_measured_is_no_room_any_more() {
+    let fell = |before: u64| {
+        failing(8_000.0, 5).but(|case| {
+            case.seen.figures.load.as_mut().unwrap().0 = ago(seconds(2));
+            case.state.history = [moved(ago(seconds(before)), 60, 50, Reason::GuardRollback)].into();
+        })
+    };
+    // At 60 %, as it was measured, 26 points had room, of which 10 are used.
+    assert_eq!((goes_to(&fell(1)).as_str(), goes_to(&fell(3)).as_str()), ("34", "24"));
 }
 
 #[test]

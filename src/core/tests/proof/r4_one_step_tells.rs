@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossfade_core::guard::{Level, Signal};
 use crossfade_core::reason::Reason;
-use crossfade_core::report::Phase;
+use crossfade_core::report::{self, Phase};
 use crossfade_core::route::{Outcome, Purpose};
 use crossfade_core::state::{GuardKey, Retreat};
 use crossfade_core::surge::{Look, Mean, Surge, Trial, Whose};
@@ -142,6 +142,49 @@ fn of_failed_connects_the_failures_are_compared() {
     assert_eq!(of_full.signal, signal);
     let of_rate = breach(full(look(None, 3_000.0))).decide().state.surges["accounts"].trial.unwrap();
     assert_eq!(of_rate.signal, Signal::ConnectionRate);
+}
+
+#[test]
+fn what_the_step_is_to_show_and_what_it_showed_is_said() {
+    let said = |case: &Case| {
+        let state = case.decide().state;
+        let blocker = report::of(&case.plan, &state, &case.seen, NOW).blocked_by.remove(0);
+        (blocker.message, blocker.until)
+    };
+    let judging = tried(seconds(10), look(None, 3_000.0));
+    assert_eq!(
+        said(&judging),
+        (
+            "one step back was taken; if the surge of database accounts is Kubernetes' alone, connects fall by \
+             1000/s from 3000/s"
+                .into(),
+            Some(NOW + seconds(20))
+        )
+    );
+    let failures = judging.but(|case| {
+        case.state.surges.get_mut("accounts").unwrap().trial.as_mut().unwrap().signal =
+            Signal::FailedConnections;
+    });
+    assert!(said(&failures).0.contains("alone, failed connects fall by"), "{:?}", said(&failures));
+    let common = |look| tried(seconds(30), look);
+    assert_eq!(
+        said(&common(look(None, 3_000.0))),
+        (
+            "the surge of database accounts is both sides': one step back was to take 1000/s off the connects of \
+             3000/s, and took less than 200/s; moving traffic does not help, so nothing moves: shed what is \
+             optional, give the database room, and find what changed"
+                .into(),
+            None
+        )
+    );
+    let known = said(&common(look(Some((3.0, 3.0)), 3_000.0))).0;
+    assert!(known.contains("of what is usual: legacy 3.0 times, Kubernetes 3.0 times"), "{known}");
+    let full = breach(Look { saturated: true, rate: None, ..look(None, 0.0) });
+    assert!(
+        said(&full).0.starts_with("database accounts is full, so that nothing tells"),
+        "{:?}",
+        said(&full)
+    );
 }
 
 #[test]

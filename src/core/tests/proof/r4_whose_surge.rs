@@ -70,6 +70,7 @@ fn the_side_that_rose_is_named_and_a_little_rise_with_the_other_s_is_none() {
         (6.0, 2.6, Whose::Legacy),
         // A fifth more is none.
         (1.19, 1.3, Whose::Kubernetes),
+        (1.0, 1.2, Whose::Unmeasured),
     ] {
         assert_eq!(whose(&sides(legacy, kubernetes)), Some(expected), "{legacy} {kubernetes}");
     }
@@ -77,11 +78,11 @@ fn the_side_that_rose_is_named_and_a_little_rise_with_the_other_s_is_none() {
 
 #[test]
 fn a_rise_that_chance_may_make_is_none() {
-    // 50 are usual in these seconds: 71 may be chance, 72 are not.
-    for (counted, expected) in [(71.0, Whose::Unmeasured), (72.0, Whose::Kubernetes)] {
+    // 100 are usual in these seconds: 130 may be chance, 131 are not.
+    for (counted, expected) in [(130.0, Whose::Unmeasured), (131.0, Whose::Kubernetes)] {
         let case = sides(1.0, 1.0).but(|case| {
-            let kubernetes = Cost { counted, share_seconds: 0.05, normal: Some(1_000.0) };
-            let quiet = Cost { counted: 4_950.0, share_seconds: 4.95, normal: Some(1_000.0) };
+            let kubernetes = Cost { counted, share_seconds: 0.1, normal: Some(1_000.0) };
+            let quiet = Cost { counted: 4_900.0, share_seconds: 4.9, normal: Some(1_000.0) };
             case.seen.looks[0].sides = Some(BySide { legacy: quiet, kubernetes });
         });
         assert_eq!(whose(&case), Some(expected), "{counted}");
@@ -178,6 +179,17 @@ fn an_answer_changes_only_when_another_is_clear() {
         (Whose::Legacy, 6.0, 3.2, Whose::Common),
         (Whose::Unmeasured, 1.0, 3.0, Whose::Kubernetes),
         (Whose::Neither, 3.0, 3.0, Whose::Common),
+        (Whose::Unmeasured, 2.7, 6.0, Whose::Common),
+        (Whose::Neither, 6.0, 2.7, Whose::Common),
+        // A side that counted counts on though it has almost fallen back, and one that did not does not.
+        (Whose::Common, 1.1, 1.3, Whose::Common),
+        (Whose::Common, 1.3, 1.1, Whose::Common),
+        (Whose::Legacy, 1.1, 1.3, Whose::Common),
+        (Whose::Legacy, 1.3, 1.1, Whose::Legacy),
+        (Whose::Kubernetes, 1.3, 1.1, Whose::Common),
+        (Whose::Kubernetes, 1.1, 1.3, Whose::Kubernetes),
+        (Whose::Common, 1.15, 1.0, Whose::Common),
+        (Whose::Common, 1.0, 1.15, Whose::Common),
         // It is over: the answer stands until the guard is clear.
         (Whose::Common, 1.0, 1.0, Whose::Common),
         (Whose::Common, 0.9, 1.1, Whose::Common),
@@ -212,11 +224,44 @@ fn a_full_database_lets_each_side_in_alike_so_that_the_sides_still_compare() {
         (1.2, 0.2, Whose::Legacy),
         (0.8, 0.8, Whose::Common),
         (4.0, 4.0, Whose::Common),
+        // A fifth more is none.
+        (1.0, 1.2, Whose::Common),
+        (1.2, 1.0, Whose::Common),
+        (1.0, 1.21, Whose::Kubernetes),
+        (1.21, 1.0, Whose::Legacy),
     ] {
         let case = sides(legacy, kubernetes).but(|case| case.seen.looks[0].saturated = true);
         let case = case.but(|case| case.seen.looks[0].rate = None);
         assert_eq!(whose(&case), Some(expected), "{legacy} {kubernetes}");
     }
+}
+
+#[test]
+fn of_a_full_database_a_few_connects_name_no_side() {
+    for (counted, expected) in [(18.0, Whose::Common), (19.0, Whose::Kubernetes)] {
+        let case = sides(1.0, 1.0).but(|case| {
+            let look = &mut case.seen.looks[0];
+            (look.saturated, look.rate) = (true, None);
+            look.sides.as_mut().unwrap().kubernetes =
+                Cost { counted, share_seconds: 0.005, normal: Some(1_000.0) };
+        });
+        assert_eq!(whose(&case), Some(expected), "{counted}");
+    }
+}
+
+#[test]
+fn nothing_is_judged_before_a_restart_has_settled() {
+    let unread = sides(4.0, 4.0).but(|case| {
+        case.state.volatile.settled = false;
+        case.seen.instances[1].reading = None;
+    });
+    assert_eq!(whose(&unread), None);
+}
+
+#[test]
+fn only_what_is_held_is_told_as_such() {
+    assert_eq!(told(&sides(1.0, 4.0).decide().actions), [Reason::GuardRollback; 2]);
+    assert_eq!(told(&breach(look(None, 2_500.0)).decide().actions), [Reason::GuardRollback; 2]);
 }
 
 #[test]
@@ -318,6 +363,14 @@ fn a_rise_of_ours_a_moment_ago_is_the_cause_where_nothing_tells_the_sides_apart(
     let down = Move { from: percent(60), ..moved(ago(seconds(30)), 60, 50, Reason::Raising) };
     let fell = breach(unknown()).but(|case| case.state.history = [down].into());
     assert_eq!(whose(&fell), Some(Whose::Judging));
+    let under_way = standing_at(10).but(|case| case.seen.looks = vec![unknown()]).breaching(&rate());
+    let under_way = under_way.but(|case| case.plan.rollback.when = When::Attributed);
+    assert_eq!(whose(&under_way.clone().with_a_raise_in_flight_to(50)), Some(Whose::Kubernetes));
+    assert_eq!(
+        whose(&under_way.with_a_recorded_raise_to(50)),
+        Some(Whose::Judging),
+        "nothing was written yet"
+    );
 }
 
 #[test]
@@ -329,6 +382,15 @@ fn where_no_rate_is_above_normal_the_brake_goes_all_the_same_unless_the_database
     assert_eq!(quiet(false).decide().state.intended, Some(percent(25)));
     assert_eq!(whose(&quiet(true)), Some(Whose::Common));
     assert_eq!(quiet(true).decide().state.intended, Some(percent(50)));
+}
+
+#[test]
+fn a_fifth_above_normal_or_what_chance_makes_of_it_is_nothing_that_a_step_can_show() {
+    let of = |now: f64, noise: f64| {
+        whose(&breach(look(None, now)).but(|case| case.seen.looks[0].rate.as_mut().unwrap().noise = noise))
+    };
+    assert_eq!((of(1_200.0, 1.0), of(1_201.0, 1.0)), (Some(Whose::Unmeasured), Some(Whose::Judging)));
+    assert_eq!((of(1_300.0, 101.0), of(1_300.0, 99.0)), (Some(Whose::Unmeasured), Some(Whose::Judging)));
 }
 
 proptest! {
