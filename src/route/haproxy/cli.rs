@@ -16,8 +16,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-/// The most bytes that the answers of one exchange may have. `show stat` takes about 400 for a
-/// server, the longest of the answers, so this is enough for 2,000 servers.
+/// The most bytes that one answer may have. `show stat` takes about 400 for a server, the longest of the
+/// answers, so this is enough for 2,000 servers.
 const LONGEST: usize = 1 << 20;
 
 /// How much is read at once: HAProxy's buffers hold as much (`tune.bufsize`, 16 KiB by default).
@@ -99,14 +99,12 @@ impl Connection {
             self.output.push(b'\n');
         }
         self.send().await.map_err(|error| broken(&self.address, error))?;
-        let mut received = self.input.len();
         while self.answers.len() < self.asked {
             self.input.reserve(CHUNK);
             let read = self.stream.read_buf(&mut self.input).await;
             let read = read.map_err(|error| broken(&self.address, error))?;
-            received += read;
             self.take_answers()?;
-            if received > LONGEST {
+            if self.input.len() > LONGEST {
                 return Err(Error::TooLong { address: self.address.clone(), limit: LONGEST });
             }
             if read == 0 && self.answers.len() < self.asked {
