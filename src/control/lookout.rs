@@ -101,14 +101,16 @@ impl Lookout {
         }
     }
 
-    async fn look(&mut self, round: usize) {
+    /// Looks once; rounds are numbered, so that each lane has its turn.
+    pub async fn look(&mut self, round: usize) {
         let seats: Vec<Arc<Seat>> = self.seats.lock().values().cloned().collect();
         if seats.len() <= FEW {
             self.line.close();
             seats.iter().for_each(|seat| seat.mailbox.look());
             return;
         }
-        let own = |(place, seat): &(usize, Arc<Seat>)| place % IN_TURN == round % IN_TURN || !seat.is_proven();
+        let own =
+            |(place, seat): &(usize, Arc<Seat>)| place % IN_TURN == round % IN_TURN || !seat.is_proven();
         let (own, rest): (Vec<_>, Vec<_>) = seats.into_iter().enumerate().partition(own);
         own.iter().for_each(|(_, seat)| seat.mailbox.look());
         let rest: Vec<Arc<Seat>> = rest.into_iter().map(|(_, seat)| seat).collect();

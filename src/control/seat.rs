@@ -68,3 +68,30 @@ impl Drop for Busy<'_> {
         self.0.turns.fetch_add(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::haproxy::{Address, Config, Instance, TIMEOUT};
+
+    #[test]
+    fn a_reading_asked_for_before_or_during_a_turn_of_the_lane_counts_no_more() {
+        let config = Config {
+            address: Address::parse("unix:///run/haproxy/admin.sock").unwrap(),
+            backend: "mail".into(),
+            legacy_servers: vec![],
+            kubernetes_servers: vec![],
+            tls: None,
+            timeout: TIMEOUT,
+        };
+        let backend = Instance::new(config).unwrap().backend().clone();
+        let seat = Seat::new(PlanKey::new("mail", "mail"), 1, Arc::default(), backend);
+        let before = seat.turn();
+        assert!(seat.is_at(before));
+        let busy = seat.begin();
+        let during = seat.turn();
+        assert!(!seat.is_at(before) && !seat.is_at(during));
+        drop(busy);
+        assert!(!seat.is_at(before) && !seat.is_at(during) && seat.is_at(seat.turn()));
+    }
+}

@@ -12,8 +12,9 @@
 //! them, are second writers. With `slowstart` a server that came up gets less than its weight for a
 //! while, which the reading does not show; to set a weight starts none (seen on HAProxy 2.6.12).
 //! Servers of one pool that are to get different weights are not supported. A standing connection
-//! takes one of the socket's `stats maxconn` (10 by default). A name that stands for several
-//! processes, as behind a virtual address, shows as a process that restarts: name each one.
+//! takes one of the socket's `stats maxconn` (10 by default): each plan has one to each process, and
+//! where more than eight plans share a process one more reads for them all. A name that stands for
+//! several processes, as behind a virtual address, shows as a process that restarts: name each one.
 
 mod address;
 mod answer;
