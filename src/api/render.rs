@@ -175,7 +175,7 @@ fn databases(engine: &Engine, time: &impl Fn(Time) -> String) -> Vec<DatabaseSta
         .enumerate()
         .map(|(place, database)| DatabaseStatus {
             name: database.name.clone(),
-            connects: connects::connects(engine, place),
+            connects: connects::connects(engine, place, time),
             guards: database
                 .guards
                 .iter()

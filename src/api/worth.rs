@@ -14,7 +14,7 @@ pub const FIGURES_EVERY: Duration = Duration::from_mins(5);
 pub const OFF: f64 = 0.2;
 
 /// What changes from sample to sample, wherever it stands. `soaked`, `period` and `window` are the engine's to ask for.
-const FIGURES: [&str; 27] = [
+const FIGURES: [&str; 28] = [
     "measuredAt",
     "value",
     "baseline",
@@ -24,6 +24,7 @@ const FIGURES: [&str; 27] = [
     "connectionsPerSecond",
     "predicted",
     "normal",
+    "learned",
     "readyRequestsPerSecond",
     "requestsPerSecond",
     "utilisation",

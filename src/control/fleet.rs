@@ -76,7 +76,7 @@ pub struct Start {
     pub plan: Plan,
     /// What its status remembers.
     pub state: State,
-    /// What its status remembers as normal.
+    /// What its status remembers of its databases.
     pub normals: Normals,
     /// What connects it to the world.
     pub links: Links,
@@ -163,12 +163,7 @@ impl Fleet {
             entry.rooms.clear();
         } else {
             let mut engine = Engine::new(plan, state, now);
-            for (guard, value) in &normals.guards {
-                engine.seed_baseline(guard, *value);
-            }
-            for (database, normal) in &normals.sides {
-                engine.seed_sides(database, *normal);
-            }
+            normals.seed(&mut engine);
             let entry = Entry {
                 engine,
                 links,

@@ -352,7 +352,7 @@ impl Reconciler {
         for problem in problems {
             tracing::warn!(plan = %key, %problem, "a part of the status cannot be read");
         }
-        let normals = warm::normals(&status, jiff::Timestamp::now());
+        let normals = warm::normals(&status, jiff::Timestamp::now(), self.operator.clock.offset());
         let start = Start { plan, state, normals, links, recorder };
         self.operator.fleet(|fleet, now| fleet.put(key, start, now));
         self.relink();

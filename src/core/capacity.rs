@@ -158,4 +158,6 @@ pub enum Figure {
     LegacyCapacity,
     /// Pods of a workload (its place in [`Kubernetes::workloads`]) that are ready and warm.
     Pods(usize),
+    /// Pods of a workload that are ready, warm or not.
+    Ready(usize),
 }

@@ -3,12 +3,12 @@
 //!
 //! Holds no rule of its own. Pure: every call is told the time.
 
+mod figures;
 mod tallies;
 
 use crate::action::Action;
-use crate::capacity::{Figure, Source};
+use crate::capacity::Source;
 use crate::decide::decide_in_place;
-use crate::floor::Found;
 use crate::guard::{Level, Tripped};
 use crate::load::{self, Load};
 use crate::meter::Observation;
@@ -91,7 +91,8 @@ impl Engine {
         };
         self.seen.instances = plan.instance_keys().map(fresh).collect();
         self.standing = None;
-        if plan.routes != self.plan.routes || !plan.capacity.is_measured_as(&self.plan.capacity) {
+        let same = plan.routes == self.plan.routes && plan.capacity.is_measured_as(&self.plan.capacity);
+        if !same {
             self.loads = vec![load::Meter::default(); self.seen.instances.len()];
             self.seen.figures = Figures::default();
         }
@@ -105,7 +106,8 @@ impl Engine {
             .collect();
         self.seen.looks = vec![Look::default(); plan.databases.len()];
         self.keep_stage(&plan);
-        self.keep_tallies(&plan);
+        self.keep_costs(&plan, same);
+        self.keep_ready(&plan);
         self.plan = plan;
         self.levels = self.read_levels();
     }
@@ -267,16 +269,7 @@ impl Engine {
         // The load is that of the time since the one before.
         let fails = load.filter(|(_, load)| load.kubernetes_fails());
         figures.failing_since = fails.and_then(|(at, _)| figures.failing_since.or(before).or(Some(at)));
-    }
-
-    /// What the shell measured, and when.
-    pub fn measured(&mut self, figure: Figure, value: f64, at: Time) {
-        self.seen.figures.measured.insert(figure, (at, value));
-    }
-
-    /// What the shell found of a workload's floor, and when; `place` is the workload's among the plan's.
-    pub fn floor(&mut self, place: usize, found: Found, at: Time) {
-        self.seen.figures.floors.insert(place, (at, found));
+        self.see_ready(now);
     }
 
     /// The state of `revision` is stored.

@@ -70,14 +70,23 @@ pub struct Slope {
 
 /// One step: what it taught.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Lesson {
-    at: Time,
-    /// By how much the share rose; below 0 it fell.
-    by: f64,
+pub struct Lesson {
+    /// When it was learned.
+    pub at: Time,
+    /// By how much Kubernetes' share of the requests rose, -1 to 1; below 0 it fell.
+    pub by: f64,
     /// By how much attempts per request rose.
-    rise: f64,
-    /// How far chance moves that.
-    noise: f64,
+    pub rise: f64,
+    /// How far chance moves that: one standard deviation, more than 0.
+    pub noise: f64,
+}
+
+impl Lesson {
+    /// Whether a step can have taught this.
+    fn is_sound(&self) -> bool {
+        let wide = (STEP..=1.0).contains(&self.by.abs());
+        wide && self.rise.is_finite() && self.noise.is_finite() && self.noise > 0.0
+    }
 }
 
 /// What came in some time.
@@ -159,6 +168,20 @@ impl Lessons {
         *self = Self::default();
     }
 
+    /// Goes on from what a status remembers, if it has learned nothing itself; what no step can have taught is left
+    /// out.
+    pub fn seed(&mut self, lessons: impl IntoIterator<Item = Lesson>) {
+        if self.learned().next().is_some() {
+            return;
+        }
+        lessons.into_iter().filter(Lesson::is_sound).for_each(|lesson| self.learn(Some(lesson)));
+    }
+
+    /// What the steps have taught that are remembered, the oldest first: 10 at most.
+    pub fn learned(&self) -> impl Iterator<Item = &Lesson> {
+        self.learned.iter().chain(&self.comparing[0])
+    }
+
     /// What comes now; else what came where the weight stood last, an hour ago at most.
     pub fn level(&self, now: Time) -> Option<Mean> {
         let last = self.last.filter(|(at, _)| now.since(*at) <= OLD).map(|(_, mean)| mean);
@@ -204,8 +227,7 @@ impl Lessons {
     }
 
     fn young(&self, now: Time) -> impl Iterator<Item = &Lesson> {
-        let all = self.learned.iter().chain(&self.comparing[0]);
-        all.filter(move |lesson| now.since(lesson.at) <= KEPT)
+        self.learned().filter(move |lesson| now.since(lesson.at) <= KEPT)
     }
 
     fn stand(&mut self, at: Time, share: f64) {

@@ -25,6 +25,7 @@ pub mod peaks;
 pub mod periods;
 pub mod plan;
 pub mod prediction;
+pub mod ready;
 pub mod reason;
 pub mod report;
 mod reporting;

@@ -9,8 +9,8 @@ use crate::time::Time;
 /// Over less than this a count says little; the next reading is compared with the same one.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Fewer failed requests per second than this are no outage.
-const FEW: f64 = 2.0;
+/// Fewer requests per second than this, or failed ones, are no outage.
+pub(crate) const FEW: f64 = 2.0;
 
 /// A side fails by itself from this share of its requests on,
 const SOME: f64 = 0.01;

@@ -2,6 +2,7 @@
 
 use crate::floor::Floor;
 use crate::guard::{Judgement, Level};
+use crate::lessons::Lesson;
 use crate::peaks::Peak;
 use crate::plan::Plan;
 use crate::prediction::Prediction;
@@ -141,6 +142,8 @@ pub struct DatabaseReport {
     pub normal: Option<BySide<f64>>,
     /// What is predicted after the next step; `None` where nothing can be, or nothing is to be raised.
     pub predicted: Option<Prediction>,
+    /// What steps of the weight have taught, the oldest first; empty where the sides are told apart.
+    pub learned: Vec<Lesson>,
 }
 
 /// What is known of capacity and demand now; `None` is unknown, or not asked for.

@@ -139,7 +139,7 @@ fn obstacle_reason(turn: &Turn, obstacle: &Obstacle) -> Reason {
         Obstacle::OutOfSync(_) => Reason::OutOfSync,
         Obstacle::AnotherRaising => Reason::AnotherPlanRaising,
         Obstacle::Short(_) => Reason::CapacityShort,
-        Obstacle::Full => Reason::LegacyFull,
+        Obstacle::Full | Obstacle::TooHigh(_) => Reason::LegacyFull,
         Obstacle::Failing(_) => Reason::KubernetesFailing,
     }
 }
@@ -288,6 +288,12 @@ fn databases(turn: &Turn) -> Vec<DatabaseReport> {
             connects: connects(place),
             normal: turn.seen.looks.get(place).and_then(|look| look.normal),
             predicted: predict::prediction(turn, place),
+            learned: turn
+                .seen
+                .lessons
+                .get(place)
+                .map(|it| it.learned().copied().collect())
+                .unwrap_or_default(),
         })
         .collect()
 }

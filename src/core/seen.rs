@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::capacity::Figure;
+use crate::capacity::{Capacity, Figure, MEASURED_STALE};
 use crate::connects::Tally;
 use crate::floor::Found;
 use crate::guard::Judgement;
 use crate::lessons::Lessons;
 use crate::load::{Load, Steady};
+use crate::ready::{Now, Ready};
 use crate::reason::Reason;
 use crate::route;
 use crate::side::BySide;
@@ -47,6 +48,8 @@ pub struct Figures {
     pub split: Option<(Time, Load)>,
     /// Since when Kubernetes has failed over half of its requests, and legacy less than half.
     pub failing_since: Option<Time>,
+    /// What was seen of the pods that are ready.
+    pub ready: Ready,
     /// What is asked for steadily there.
     pub steady: Steady,
     /// What the shell measures.
@@ -60,6 +63,20 @@ impl Figures {
     pub fn measured(&self, figure: Figure, now: Time, stale: Duration) -> Option<f64> {
         let (at, value) = self.measured.get(&figure)?;
         (now.since(*at) <= stale).then_some(*value)
+    }
+
+    /// What the pods that are ready can carry, and are asked for, by fresh data; `None` if that is not known of
+    /// all of the workloads of `capacity`, or it names none.
+    pub fn ready_now(&self, capacity: &Capacity, now: Time) -> Option<Now> {
+        let workloads = &capacity.kubernetes.as_ref()?.workloads;
+        let fresh = |(at, _): &(Time, Load)| now.since(*at) <= ROUTE_STALE;
+        let (_, load) = self.load.filter(fresh).filter(|_| !workloads.is_empty())?;
+        let none = Now { pods: 0.0, carries: 0.0, asked: load.kubernetes.requests };
+        workloads.iter().enumerate().try_fold(none, |sum, (place, workload)| {
+            let pods = self.measured(Figure::Ready(place), now, MEASURED_STALE)?;
+            let carries = sum.carries + pods * workload.requests_per_second_per_pod;
+            Some(Now { pods: sum.pods + pods, carries, ..sum })
+        })
     }
 }
 

@@ -234,10 +234,15 @@ fn obstacle_words(turn: &Turn, obstacle: &Obstacle, says: Says) -> Blocker {
             let key = turn.seen.instances.get(*instance).map_or("", |seen| seen.key.as_str());
             waits(&format!("route {key} does not stand at the plan's weight yet"), None)
         }
+        Obstacle::TooHigh(instance) => asks(full::of_instance(turn, *instance), None),
         Obstacle::Short(shortage) => asks(short_words(turn, shortage).0, None),
         Obstacle::Failing(Failing::NoServer) => {
             asks("no Kubernetes server is up in any load balancer: bring them up".into(), None)
         }
+        Obstacle::Failing(Failing::Pods(now)) => asks(
+            format!("{now}: find out where the others went, and bring pods up"),
+            turn.seen.figures.ready.few_since,
+        ),
         Obstacle::Failing(Failing::Requests) => {
             let since = turn.seen.figures.failing_since;
             asks(

@@ -50,6 +50,8 @@ event! {
     demand: DemandGoes,
     /// Servers of a side come up (cold) or go down.
     servers: ServersGo,
+    /// Every pod is replaced by a new one, one after the other: as many are ready all the time.
+    replaced: OfService,
     /// Each server of a side can serve only so much from now on.
     per_server: PerServer,
     /// Other users of a database connect so often, for a while.

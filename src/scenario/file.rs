@@ -146,6 +146,10 @@ pub struct Service {
     /// What scales the pods by their CPU. Default: nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaler: Option<Autoscaler>,
+
+    /// Whether the load balancers see an ingress, which is up whatever becomes of the pods behind it. Default:
+    /// false, they see the pods.
+    pub ingress: bool,
 }
 
 /// Who uses a service.
@@ -290,6 +294,7 @@ impl Default for Service {
             legacy: Servers::default(),
             kubernetes: Servers::default(),
             autoscaler: None,
+            ingress: false,
         }
     }
 }

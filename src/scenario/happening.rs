@@ -30,6 +30,9 @@ fn on_world(event: &Event, names: &Names, field: &str, problems: &mut Problems) 
         let service = names.service(it.service.as_ref(), &at("servers"), problems);
         found.extend(it.side.each().iter().map(|&side| What::Servers { service, side, up: it.up }));
     }
+    if let Some(it) = &event.replaced {
+        found.push(What::Replaced { service: names.service(it.service.as_ref(), &at("replaced"), problems) });
+    }
     if let Some(it) = &event.per_server {
         let service = names.service(it.service.as_ref(), &at("perServer"), problems);
         let requests_per_second = it.requests_per_second;

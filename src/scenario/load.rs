@@ -261,6 +261,7 @@ fn service(
             most,
             target,
         }),
+        ingress: service.ingress,
     }
 }
 

@@ -109,6 +109,7 @@ fn service(setup: &ServiceSetup, names: &Names, lost: &mut Vec<String>) -> Servi
             most,
             target,
         }),
+        ingress: setup.ingress,
     }
 }
 

@@ -33,6 +33,9 @@ pub fn event(happens: &sim::Event, names: &Names) -> (Event, Vec<String>) {
         &What::Servers { service: place, side, up } => {
             event.servers = Some(ServersGo { service: service(place), side: side.into(), up });
         }
+        &What::Replaced { service: place } => {
+            event.replaced = Some(OfService { service: service(place) });
+        }
         &What::PerServer { service: place, side, requests_per_second } => {
             let service = service(place);
             event.per_server = Some(PerServer { service, side: side.into(), requests_per_second });

@@ -29,6 +29,7 @@ pub fn words(what: &What, scenario: &Scenario) -> String {
         What::Servers { service, side, up } => {
             format!("{up} servers of {}{} are up", name(*side), whose(*service))
         }
+        What::Replaced { service } => format!("every pod{} is replaced by a new one", whose(*service)),
         What::PerServer { service, side, requests_per_second } => format!(
             "each server of {}{} can serve {requests_per_second} requests/s",
             name(*side),

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crossfade_core::lease::{self, Found, Next};
+use crossfade_core::lessons::Lesson;
 use crossfade_core::plan::Plan;
 use crossfade_core::reason::Reason;
 use crossfade_core::seen::Wishes;
@@ -66,13 +67,15 @@ pub struct Object {
     pub baselines: (Time, Normals),
 }
 
-/// What a status says is normal.
+/// What a status says is normal, and what it remembers of what steps have taught.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Normals {
     /// For each guard on the connection rate.
     pub rates: Vec<(GuardKey, f64)>,
     /// For each side of a database, in connects per second that all of the traffic would bring by it.
     pub sides: Vec<(String, BySide<f64>)>,
+    /// What steps have taught of each database.
+    pub lessons: Vec<(String, Vec<Lesson>)>,
 }
 
 /// The API server.

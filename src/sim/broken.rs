@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crossfade_core::action::Action;
-use crossfade_core::capacity::{Capacity, Demand, Legacy, Source, Workload};
+use crossfade_core::capacity::{Capacity, Demand, Figure, Legacy, Source, Workload};
 use crossfade_core::engine;
 use crossfade_core::guard::Level;
 use crossfade_core::lease::Standing;
@@ -34,6 +34,10 @@ pub enum Broken {
     R2,
     /// A retreat does not ask what legacy can carry.
     R3,
+    /// Nobody says how many pods are ready.
+    R3Pods,
+    /// Pods count as ready when they are warm.
+    R3Cold,
     /// A retreat does not ask whose surge it is.
     R4,
     /// The last sample of a silent database is shown as a new one again and again.
@@ -60,12 +64,14 @@ pub enum Broken {
 
 impl Broken {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::R1,
         Self::R1Outcome,
         Self::R1Learned,
         Self::R2,
         Self::R3,
+        Self::R3Pods,
+        Self::R3Cold,
         Self::R4,
         Self::R5,
         Self::R6,
@@ -84,7 +90,7 @@ impl Broken {
         match self {
             Self::R1 | Self::R1Outcome | Self::R1Learned => Rule::R1,
             Self::R2 => Rule::R2,
-            Self::R3 => Rule::R3,
+            Self::R3 | Self::R3Pods | Self::R3Cold => Rule::R3,
             Self::R4 => Rule::R4,
             Self::R5 => Rule::R5,
             Self::R6 => Rule::R6,
@@ -105,6 +111,8 @@ impl Broken {
             Self::R1Learned => "R1-learned",
             Self::R2 => "R2",
             Self::R3 => "R3",
+            Self::R3Pods => "R3-pods",
+            Self::R3Cold => "R3-cold",
             Self::R4 => "R4",
             Self::R5 => "R5",
             Self::R6 => "R6",
@@ -175,6 +183,19 @@ impl Engine {
     /// See [`engine::Engine::set_others_raising`].
     pub fn set_others_raising(&mut self, other: Option<String>) {
         self.core.set_others_raising(other.filter(|_| self.broken != Some(Broken::R11)));
+    }
+
+    /// See [`engine::Engine::measured`]; those that are warm are told before those that are ready.
+    pub fn measured(&mut self, figure: Figure, value: f64, at: Time) {
+        let value = match (self.broken, figure) {
+            (Some(Broken::R3Pods), Figure::Ready(_)) => return,
+            (Some(Broken::R3Cold), Figure::Ready(place)) => {
+                let warm = self.core.seen().figures.measured.get(&Figure::Pods(place));
+                warm.map_or(value, |(_, warm)| *warm)
+            }
+            _ => value,
+        };
+        self.core.measured(figure, value, at);
     }
 
     /// See [`engine::Engine::disturbed`].

@@ -230,6 +230,7 @@ fn event_name(what: &What) -> (&'static str, &'static str) {
         What::Connects { .. } => ("Connects", ""),
         What::Demand { .. } => ("Demand", ""),
         What::Servers { up, .. } => ("Servers", either(*up == 0, "none", "some")),
+        What::Replaced { .. } => ("Replaced", ""),
         What::PerServer { .. } => ("PerServer", ""),
         What::Burst { .. } => ("Burst", ""),
         What::ConnectCost { .. } => ("ConnectCost", ""),

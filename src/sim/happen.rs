@@ -8,7 +8,7 @@ use crossfade_core::time::Time;
 use crossfade_core::token;
 
 use crate::api::ApiServer;
-use crate::scenario::What;
+use crate::scenario::{What, Which};
 use crate::world::World;
 
 /// Longer than any run: for what has no end of its own.
@@ -40,6 +40,11 @@ impl World {
                 if let Some(service) = self.services.get_mut(service) {
                     service.side(side).set_servers(up, now);
                     service.see_servers();
+                }
+            }
+            What::Replaced { service } => {
+                if let Some(service) = self.services.get_mut(service) {
+                    service.side(Which::Kubernetes).replace(now);
                 }
             }
             What::PerServer { service, side, requests_per_second } => {

@@ -2,7 +2,7 @@
 //! fleet does.
 
 use crossfade_core::action::Action;
-use crossfade_core::capacity::Figure;
+use crossfade_core::capacity::{Figure, MEASURED_STALE};
 use crossfade_core::fence;
 use crossfade_core::guard::Signal;
 use crossfade_core::lease::Standing;
@@ -15,6 +15,7 @@ use crate::broken::{Broken, Engine};
 use crate::lane::{self, Lane, Order};
 use crate::recorder::{self, Recorder, Wanted};
 use crate::service::Service;
+use crate::side::Side;
 
 /// A status baseline younger than this is gone on from (DESIGN section 4).
 const BASELINE_AGE: std::time::Duration = std::time::Duration::from_hours(1);
@@ -171,6 +172,9 @@ impl Mind {
         self.taken_over = Some(epoch);
         self.wanted = None;
         let (measured, baselines) = read.baselines;
+        for (database, learned) in baselines.lessons {
+            self.engine.seed_lessons(&database, learned);
+        }
         if rights.clock.since(measured) < BASELINE_AGE {
             for (key, value) in baselines.rates {
                 self.engine.seed_baseline(&key, value);
@@ -196,12 +200,31 @@ impl Mind {
         self.touched || self.engine.deadline().is_some_and(|deadline| deadline <= clock)
     }
 
-    /// Takes in how many pods of a workload are ready; another number is news.
-    pub fn count_pods(&mut self, place: usize, ready: u32, clock: Time) {
-        let (figure, ready) = (Figure::Pods(place), f64::from(ready));
-        let before = self.engine.seen().figures.measured.get(&figure).map(|(_, before)| before.to_bits());
-        self.touched |= before != Some(ready.to_bits());
-        self.engine.measured(figure, ready, clock);
+    /// Takes in how many pods of each workload are ready, and how many of these are warm: all of `side` stand
+    /// behind the first.
+    pub fn count_pods(&mut self, side: &Side, now: Time, clock: Time) {
+        let workloads =
+            |engine: &Engine| engine.plan().capacity.kubernetes.as_ref().map(|it| it.workloads.len());
+        for place in 0..workloads(&self.engine).unwrap_or_default() {
+            let capacity = self.engine.plan().capacity.kubernetes.as_ref();
+            let warm_up = capacity.and_then(|it| it.workloads.get(place)).map(|it| it.warm_up);
+            let first = warm_up.filter(|_| place == 0);
+            let warm = first.map_or(0, |warm_up| side.ready_for(warm_up, now));
+            let ready = first.map_or(0, |_| side.ready());
+            self.count(Figure::Pods(place), warm, clock);
+            self.count(Figure::Ready(place), ready, clock);
+        }
+    }
+
+    /// Another number is news, and so is one after which nobody knew.
+    fn count(&mut self, figure: Figure, pods: u32, clock: Time) {
+        let pods = f64::from(pods);
+        let before = self.engine.seen().figures.measured.get(&figure);
+        let same = |(at, before): &(Time, f64)| {
+            before.to_bits() == pods.to_bits() && clock.since(*at) <= MEASURED_STALE
+        };
+        self.touched |= !before.is_some_and(same);
+        self.engine.measured(figure, pods, clock);
     }
 
     /// Decides.
@@ -250,9 +273,13 @@ impl Mind {
             .iter()
             .zip(&seen.looks)
             .filter_map(|(database, look)| Some((database.name.clone(), look.normal?)));
+        let databases = self.engine.plan().databases.iter().zip(&seen.lessons);
+        let lessons = databases
+            .map(|(database, lessons)| (database.name.clone(), lessons.learned().copied().collect()));
         Normals {
             rates: rates.filter_map(|(key, judgement)| Some((key.clone(), judgement.baseline?))).collect(),
             sides: sides.collect(),
+            lessons: lessons.collect(),
         }
     }
 }

@@ -269,13 +269,8 @@ impl Process {
         if changed {
             self.follow(outside);
         }
-        // All pods stand behind the first workload.
         for (mind, service) in self.minds.iter_mut().zip(outside.services.iter()) {
-            let workloads = mind.engine.plan().capacity.kubernetes.iter().flat_map(|side| &side.workloads);
-            for place in 0..workloads.count() {
-                let ready = if place == 0 { service.sides[1].ready() } else { 0 };
-                mind.count_pods(place, ready, clock);
-            }
+            mind.count_pods(&service.sides[1], outside.now, clock);
         }
     }
 

@@ -71,6 +71,9 @@ pub struct ServiceSetup {
     pub kubernetes: SideSetup,
     /// What scales the pods; `None` if nothing does.
     pub autoscaler: Option<AutoscalerSetup>,
+    /// The load balancers see an ingress in front of the pods, as many servers of it as pods at the begin, which
+    /// are up whatever becomes of the pods. Else they see the pods.
+    pub ingress: bool,
 }
 
 /// Who uses a service.
@@ -138,6 +141,8 @@ pub enum What {
     Demand { service: usize, times: f64, over: Duration },
     /// Servers of a side come up (cold) or go down.
     Servers { service: usize, side: Which, up: u32 },
+    /// Every pod of a service is replaced by a new one, one after the other: as many are ready all the time.
+    Replaced { service: usize },
     /// A side can no longer serve more than this, per server.
     PerServer { service: usize, side: Which, requests_per_second: f64 },
     /// Other users of a database connect so often, for a while.

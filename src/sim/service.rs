@@ -21,6 +21,8 @@ pub struct Service {
     pub demand: Demand,
     /// Legacy, then Kubernetes.
     pub sides: [Side; 2],
+    /// Servers of the ingress in front of the pods, if the load balancers see those.
+    ingress: Option<u32>,
     /// What scales the pods.
     pub autoscaler: Option<Autoscaler>,
     /// The pods that the workload asks for, if nothing scales it: those that are lost do not come back.
@@ -89,6 +91,8 @@ pub struct Flow {
     pub capacity: [f64; 2],
     /// Connects to each database, of legacy and of Kubernetes.
     pub connects: [f64; 2],
+    /// Requests of legacy and of Kubernetes that failed there.
+    pub failing: [f64; 2],
     /// Requests that were answered by an error, those that are tried again included.
     pub errors: f64,
     /// Requests that their users gave up for good.
@@ -107,6 +111,7 @@ impl Service {
             databases: setup.databases.clone(),
             demand: Demand::new(setup.demand),
             sides: [Side::new(setup.legacy), Side::new(setup.kubernetes)],
+            ingress: setup.ingress.then_some(setup.kubernetes.servers),
             autoscaler: setup.autoscaler.map(Autoscaler::new),
             replicas: setup.kubernetes.servers,
             working: 0.0,
@@ -128,7 +133,7 @@ impl Service {
 
     /// The load balancers see which servers are up.
     pub fn see_servers(&mut self) {
-        let up = [self.sides[0].ready(), self.sides[1].ready()];
+        let up = [self.sides[0].ready(), self.ingress.unwrap_or_else(|| self.sides[1].ready())];
         self.balancers.iter_mut().for_each(|balancer| balancer.see(up));
     }
 

@@ -219,6 +219,7 @@ fn service_of(what: &mut What) -> Option<&mut usize> {
         What::Connects { service, .. }
         | What::Demand { service, .. }
         | What::Servers { service, .. }
+        | What::Replaced { service }
         | What::PerServer { service, .. }
         | What::Reload { service, .. }
         | What::Set { service, .. }

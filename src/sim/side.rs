@@ -20,6 +20,8 @@ pub struct Side {
     ready: u32,
     /// Servers that warm up, and when they are done.
     warming: VecDeque<Time>,
+    /// When the youngest of those that serve began to; all others have for long.
+    young: VecDeque<Time>,
     /// What each can serve, per second.
     pub per_server: f64,
     /// Times the usual connects per request.
@@ -48,6 +50,7 @@ impl Side {
             setup,
             ready: setup.servers,
             warming: VecDeque::new(),
+            young: VecDeque::new(),
             per_server: setup.requests_per_second_per_server,
             connects: Factor::default(),
             waiting: 0.0,
@@ -58,6 +61,18 @@ impl Side {
     /// Servers that are up in the load balancers' eyes.
     pub fn ready(&self) -> u32 {
         self.ready
+    }
+
+    /// Of those, the ones that have been up for so long.
+    pub fn ready_for(&self, span: Duration, now: Time) -> u32 {
+        let younger = self.young.iter().rev().take_while(|since| now.since(**since) < span);
+        self.ready - u32::try_from(younger.count()).unwrap_or(u32::MAX).min(self.ready)
+    }
+
+    /// All that are up are others from now on.
+    pub fn replace(&mut self, now: Time) {
+        self.young.clear();
+        self.young.resize(self.ready as usize, now);
     }
 
     /// Servers that are up, or will be when they are warm.
@@ -84,6 +99,7 @@ impl Side {
         } else {
             self.warming.truncate(up.saturating_sub(self.ready) as usize);
             self.ready = self.ready.min(up);
+            self.young.truncate(self.ready as usize);
         }
     }
 
@@ -93,7 +109,10 @@ impl Side {
         while self.warming.front().is_some_and(|done| *done <= now) {
             self.warming.pop_front();
             self.ready += 1;
+            self.young.push_back(now);
         }
+        let older = self.young.len().saturating_sub(self.ready as usize);
+        self.young.drain(..older);
         self.ready != before
     }
 
@@ -117,5 +136,36 @@ impl Side {
         let each = usual + connecting * (1.0 - usual).max(0.0);
         let connects = served * each * cost;
         Served { served, failed, connects }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_come_up_or_are_replaced_are_ready_and_have_not_been_for_long() {
+        let second = |second: u64| Time::from_millis(1_000_000 + second * 1000);
+        let (servers, warm_up, patience) = (4, Duration::from_secs(10), Duration::from_secs(2));
+        let mut side = Side::new(SideSetup {
+            servers,
+            requests_per_second_per_server: 100.0,
+            connects_per_request: 0.1,
+            warm_up,
+            cold: 0.0,
+            patience,
+        });
+        let counts = |side: &Side, at| (side.ready(), side.ready_for(Duration::from_secs(5), second(at)));
+        assert_eq!(counts(&side, 0), (4, 4));
+        side.set_servers(6, second(0));
+        assert!(!side.warm(second(9)) && side.warm(second(10)));
+        assert_eq!((counts(&side, 14), counts(&side, 15)), ((6, 4), (6, 6)));
+        side.replace(second(20));
+        assert_eq!((counts(&side, 24), counts(&side, 25)), ((6, 0), (6, 6)));
+        // The youngest are the first to go.
+        side.set_servers(8, second(20));
+        assert!(side.warm(second(30)));
+        side.set_servers(7, second(31));
+        assert_eq!(counts(&side, 31), (7, 6));
     }
 }

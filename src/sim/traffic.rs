@@ -91,6 +91,7 @@ impl Service {
             load: arrived.map(|arrived| arrived / seconds),
             capacity: [0, 1].map(|side: usize| self.sides[side].capacity()),
             connects: served.map(|served| served.connects / seconds),
+            failing: [0.0; 2],
             errors: 0.0,
             failed: 0.0,
             weight: share * 100.0,
@@ -108,7 +109,9 @@ impl Service {
             unconnected += connects.min(self.served[side]);
             served += self.served[side];
             self.working = (self.served[side] - connects.min(self.served[side])) / seconds;
-            self.count(side, self.given_up[side] + connects.min(self.served[side]), seconds);
+            let failed = self.given_up[side] + connects.min(self.served[side]);
+            self.flow.failing[side] = failed / seconds;
+            self.count(side, failed, seconds);
         }
         self.flow.errors = (waited + unconnected) / seconds;
         let arrived = (self.flow.load[0] + self.flow.load[1]) * seconds;

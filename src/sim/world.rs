@@ -178,6 +178,7 @@ fn normals(setup: &ServiceSetup, rates: &[f64], demand: f64) -> Normals {
     Normals {
         rates: rates.collect(),
         sides: sides.map(|(database, _)| (database.name.clone(), normal)).collect(),
+        lessons: Vec::new(),
     }
 }
 

@@ -1,18 +1,22 @@
 //! What the status says of the connects to a database.
 
 use super::{Engine, cut, finite, rounded};
-use crate::api::status::{BySideStatus, ConnectsStatus, NormalStatus, PredictedStatus};
+use crate::api::status::{BySideStatus, ConnectsStatus, LessonStatus, NormalStatus, PredictedStatus};
+use crate::core::lessons::Lesson;
 use crate::core::prediction::{Missing, Prediction, Rates};
 use crate::core::side::BySide;
+use crate::core::time::Time;
 
 /// Of the database at this place in the plan.
-pub fn connects(engine: &Engine, place: usize) -> ConnectsStatus {
+pub fn connects(engine: &Engine, place: usize, time: &impl Fn(Time) -> String) -> ConnectsStatus {
     let Some(database) = engine.plan.databases.get(place) else { return ConnectsStatus::default() };
     let room = engine.rooms.get(&database.name).map(|why| cut(why));
     let report = engine.report.databases.get(place);
     let predicted = report.and_then(|report| report.predicted.as_ref()).map(predicted);
+    let learned = report.into_iter().flat_map(|report| &report.learned);
+    let learned = learned.map(|lesson| self::lesson(lesson, time)).collect();
     if !database.by_side {
-        return ConnectsStatus { room, predicted, ..ConnectsStatus::default() };
+        return ConnectsStatus { room, predicted, learned, ..ConnectsStatus::default() };
     }
     let rates = report.and_then(|report| report.connects);
     ConnectsStatus {
@@ -21,7 +25,13 @@ pub fn connects(engine: &Engine, place: usize) -> ConnectsStatus {
         sides: engine.lacks.get(&database.name).map(|why| cut(why)),
         room,
         predicted,
+        learned,
     }
+}
+
+fn lesson(lesson: &Lesson, time: &impl Fn(Time) -> String) -> LessonStatus {
+    let Lesson { at, by, rise, noise } = *lesson;
+    LessonStatus { at: time(at), by: 100.0 * by, rise, noise }
 }
 
 fn by_side(BySide { legacy, kubernetes }: BySide<f64>) -> Option<BySideStatus> {

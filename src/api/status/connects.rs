@@ -28,6 +28,26 @@ pub struct ConnectsStatus {
     /// What is predicted after the next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted: Option<PredictedStatus>,
+    /// What steps of the weight have taught of its connects where nobody tells the sides apart, the oldest first. A
+    /// restart goes on from those of the last 7 days.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub learned: Vec<LessonStatus>,
+}
+
+/// What one step of the weight has taught of the connects to a database.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct LessonStatus {
+    /// When.
+    #[schemars(length(max = 40))]
+    pub at: String,
+    /// By how many percent of all requests Kubernetes' share rose; below 0 it fell.
+    pub by: f64,
+    /// By how much attempts to connect per request rose.
+    pub rise: f64,
+    /// How far chance moves that: one standard deviation.
+    pub noise: f64,
 }
 
 /// A figure of each side.

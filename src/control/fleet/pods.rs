@@ -57,6 +57,7 @@ pub(super) fn tell(
     for (place, id) in entry.links.workloads.iter().enumerate().filter(|(_, id)| concerned(**id)) {
         if let Some((alive, count)) = counts.get(id) {
             entry.engine.measured(Figure::Pods(place), f64::from(count.warm), *alive);
+            entry.engine.measured(Figure::Ready(place), f64::from(count.ready), *alive);
             told = true;
         }
     }

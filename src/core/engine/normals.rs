@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::guard::Level;
+use crate::lessons::Lesson;
 use crate::side::BySide;
 use crate::state::{Command, GuardKey};
 use crate::time::Time;
@@ -24,6 +25,14 @@ impl Engine {
         }
         // A guard that is tripped already holds it.
         self.freeze_sides();
+    }
+
+    /// Goes on from what a status remembers of what steps of the weight have taught of a database, oldest first.
+    pub fn seed_lessons(&mut self, database: &str, learned: impl IntoIterator<Item = Lesson>) {
+        let place = self.plan.databases.iter().position(|known| known.name == database && !known.by_side);
+        if let Some(lessons) = place.and_then(|place| self.seen.lessons.get_mut(place)) {
+            lessons.seed(learned);
+        }
     }
 
     /// The baseline stands still while its guard is tripped; the trend starts anew when it clears.

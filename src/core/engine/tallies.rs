@@ -18,23 +18,22 @@ impl Engine {
         self.seen.lessons.iter_mut().for_each(Lessons::interrupt);
     }
 
-    /// Tallies of databases that stay, and are still told apart by side, stay.
-    pub(super) fn keep_tallies(&mut self, plan: &Plan) {
-        let same = plan.routes == self.plan.routes && plan.capacity == self.plan.capacity;
-        let mut known = std::mem::take(&mut self.seen.tallies);
-        let place =
-            |database: &Database| self.plan.databases.iter().position(|before| before.name == database.name);
-        let kept = |database: &Database| {
-            let tally = place(database).and_then(|place| known.get_mut(place)).map(std::mem::take);
-            tally.filter(|_| same && database.by_side).unwrap_or_default()
+    /// What databases that stay have cost stays, if the load is measured the `same` way, and their sides are told
+    /// apart, or not, as before.
+    pub(super) fn keep_costs(&mut self, plan: &Plan, same: bool) {
+        let tallies = std::mem::take(&mut self.seen.tallies);
+        self.seen.tallies = self.kept(tallies, plan, |database| same && database.by_side);
+        let lessons = std::mem::take(&mut self.seen.lessons);
+        self.seen.lessons = self.kept(lessons, plan, |database| same && !database.by_side);
+    }
+
+    /// Of each of a plan's databases what was known of it, if that `stays`.
+    fn kept<T: Default>(&self, mut known: Vec<T>, plan: &Plan, stays: impl Fn(&Database) -> bool) -> Vec<T> {
+        let of_it = |database: &Database| {
+            let place = self.plan.databases.iter().position(|before| before.name == database.name)?;
+            Some(std::mem::take(known.get_mut(place)?)).filter(|_| stays(database))
         };
-        self.seen.tallies = plan.databases.iter().map(kept).collect();
-        let mut known = std::mem::take(&mut self.seen.lessons);
-        let kept = |database: &Database| {
-            let lessons = place(database).and_then(|place| known.get_mut(place)).map(std::mem::take);
-            lessons.filter(|_| same && !database.by_side).unwrap_or_default()
-        };
-        self.seen.lessons = plan.databases.iter().map(kept).collect();
+        plan.databases.iter().map(of_it).map(Option::unwrap_or_default).collect()
     }
 
     /// Takes in what a database said that tells the sides apart, which have these `shares` of the traffic. One

@@ -196,3 +196,30 @@ fn samples_that_are_no_whole_parts_of_a_second_fill_a_mean_as_soon() {
     }
     assert!(lessons.level(began + Duration::from_secs(36)).is_some());
 }
+
+#[test]
+fn what_was_remembered_counts_as_if_it_had_been_learned_and_what_no_step_can_have_taught_is_left_out() {
+    let taught = seen(DEAR).at(10.0, 60).at(20.0, 60).at(30.0, 60);
+    let remembered: Vec<Lesson> = taught.lessons.learned().copied().collect();
+    assert_eq!(remembered.len(), 2, "the one that is being made among them");
+    let mut again = Lessons::default();
+    again.seed(remembered.iter().copied());
+    assert_eq!(again.slope(taught.now), taught.slope());
+    again.seed(remembered.iter().copied());
+    assert_eq!(again.steps(taught.now), 2, "once");
+    let sound = remembered[0];
+    let unsound = [
+        Lesson { by: 0.0, ..sound },
+        Lesson { by: 1.5, ..sound },
+        Lesson { by: f64::NAN, ..sound },
+        Lesson { rise: f64::INFINITY, ..sound },
+        Lesson { noise: 0.0, ..sound },
+        Lesson { noise: f64::INFINITY, ..sound },
+    ];
+    let mut none = Lessons::default();
+    none.seed(unsound);
+    assert_eq!(none.steps(taught.now), 0);
+    let mut old = Lessons::default();
+    old.seed(remembered);
+    assert_eq!(old.steps(taught.now + Duration::from_hours(8 * 24)), 0);
+}

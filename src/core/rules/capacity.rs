@@ -163,12 +163,13 @@ pub fn kubernetes_needs(turn: &Turn, weight: Weight) -> Option<f64> {
 /// How far the weight may fall in one step now, of which it has `fallen` so far already (R3): as far as
 /// legacy has room, and its pools fill gently; 5 points while that is not known.
 pub fn fits(turn: &Turn, fallen: Weight) -> Weight {
-    fits_from(turn, turn.intended(), fallen)
+    let blind = || turn.plan.rollback.max_step.min(BLIND_STEP).minus(fallen);
+    fits_from(turn, turn.intended(), fallen).unwrap_or_else(blind)
 }
 
-/// The same from where the instances stand, of which some have yet to come to the plan's weight: legacy's
-/// load is by that.
-pub fn fits_as_it_stands(turn: &Turn) -> Weight {
+/// How far each of `falling` instances may fall that have yet to come down to the plan's weight: all of what
+/// fits is theirs. Legacy's load is by where the instances stand.
+pub fn fits_each(turn: &Turn, falling: usize) -> Weight {
     let stands = |instance: usize| {
         let (_, reading) = turn.seen.instances.get(instance)?.reading.as_ref()?;
         // What was ordered may have been carried out already.
@@ -178,18 +179,23 @@ pub fn fits_as_it_stands(turn: &Turn) -> Weight {
     // Of one that was not read yet it may be that legacy has all of its part.
     let all = 0..turn.seen.instances.len();
     let sum: f64 = all.clone().map(|instance| stands(instance).unwrap_or_default().percent()).sum();
-    fits_from(turn, Weight::from_percent(sum / all.len().max(1) as f64), Weight::ZERO)
+    let (all, most) = (all.len().max(1) as f64, turn.plan.rollback.max_step);
+    let Some(fits) = fits_from(turn, Weight::from_percent(sum / all), Weight::ZERO) else {
+        return most.min(BLIND_STEP);
+    };
+    most.min(Weight::from_percent(fits.percent() * all / falling.max(1) as f64))
 }
 
-fn fits_from(turn: &Turn, weight: Weight, fallen: Weight) -> Weight {
+/// What fits by what is known; `None` while it is not known what legacy can carry.
+fn fits_from(turn: &Turn, weight: Weight, fallen: Weight) -> Option<Weight> {
     let most = turn.plan.rollback.max_step.minus(fallen);
-    let Some(bounds) = bounds(turn, weight) else { return most.min(BLIND_STEP.minus(fallen)) };
+    let bounds = bounds(turn, weight)?;
     // Legacy's load is by what has fallen already.
     let left = |(bound, fits): (Bound, Weight)| match bound {
         Bound::Room { .. } => fits,
         Bound::Burst { .. } | Bound::Budget { .. } => fits.minus(fallen),
     };
-    bounds.into_iter().flatten().map(left).fold(most, Weight::min)
+    Some(bounds.into_iter().flatten().map(left).fold(most, Weight::min))
 }
 
 /// What keeps a step back from being larger, besides what the plan says.
@@ -274,9 +280,9 @@ pub fn fits_at_once(turn: &Turn) -> Weight {
     room.unwrap_or_else(|| BLIND_STEP.minus(retreat::fallen(turn, turn.plan.rollback.every)))
 }
 
-/// Sees whether anything fits the retreat under way.
-pub fn look(turn: &mut Turn) {
-    if fits(turn, Weight::ZERO) <= SAME {
+/// Sees whether anything `fits` what comes down.
+pub fn look(turn: &mut Turn, fits: Weight) {
+    if fits <= SAME {
         turn.state.volatile.full = Some(turn.now);
     }
     if let Some(at) = turn.state.volatile.full {
@@ -288,9 +294,12 @@ pub fn look(turn: &mut Turn) {
 /// while longer, or until a step fits, and while it is less than a point: what is asked for changes with each
 /// second.
 pub fn is_full(turn: &Turn) -> bool {
+    strain::stands(turn) || is_short(turn, fits(turn, Weight::ZERO), turn.state.last_step)
+}
+
+/// Whether of what comes down nothing `fits` any more, whose last step was at `last`.
+pub fn is_short(turn: &Turn, fits: Weight, last: Option<Time>) -> bool {
     let said = matches!(turn.state.volatile.told, Some((_, Some(Reason::LegacyFull))));
-    let lately = |at: Time| turn.now.since(at) < SAID && turn.state.last_step <= Some(at);
-    strain::stands(turn)
-        || fits(turn, Weight::ZERO) <= if said { ROOM } else { SAME }
-        || said && turn.state.volatile.full.is_some_and(lately)
+    let lately = |at: Time| turn.now.since(at) < SAID && last <= Some(at);
+    fits <= if said { ROOM } else { SAME } || said && turn.state.volatile.full.is_some_and(lately)
 }

@@ -5,7 +5,8 @@ use crate::plan::InstanceIndex;
 use crate::reason::Reason;
 use crate::route::{Outcome, Purpose};
 use crate::rules::{capacity, last_holder, obstacles};
-use crate::turn::{Turn, below, same};
+use crate::turn::{Turn, above, below, same};
+use crate::weight::Weight;
 
 /// Brings every joining instance a step nearer.
 pub fn step(turn: &mut Turn) {
@@ -63,8 +64,9 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
     if !(turn.is_due(last, turn.plan.rollback.every) || lowers && follows_a_raise) {
         return;
     }
-    let step = if lowers { capacity::fits_as_it_stands(turn) } else { turn.plan.rollback.max_step };
+    let step = if lowers { fits(turn) } else { turn.plan.rollback.max_step };
     if lowers && last_holder::may_lower(turn) {
+        capacity::look(turn, step);
         let to = reading.weight.minus(step).max(intended).min(reading.weight);
         if same(to, reading.weight) && to > intended {
             return;
@@ -79,6 +81,25 @@ fn join(turn: &mut Turn, instance: InstanceIndex, key: &str) {
         let found = reading.weight;
         turn.tell(Reason::Joining, format!("{key} stands at {found} % and is brought to {intended} %"));
     }
+}
+
+/// How far each instance that stands too high may fall now.
+fn fits(turn: &Turn) -> Weight {
+    let falling = (0..turn.seen.instances.len()).filter(|instance| stands_too_high(turn, *instance));
+    capacity::fits_each(turn, falling.count())
+}
+
+fn stands_too_high(turn: &Turn, instance: InstanceIndex) -> bool {
+    let stands = turn.reading(instance).map(|reading| reading.weight);
+    !turn.is_joined(instance) && stands.is_some_and(|stands| above(stands, turn.intended()))
+}
+
+/// The first instance that stands too high and does not come down, since legacy can take nothing more.
+pub fn stays_too_high(turn: &Turn) -> Option<InstanceIndex> {
+    let mut high = (0..turn.seen.instances.len()).filter(|instance| stands_too_high(turn, *instance));
+    let first = high.next()?;
+    let last = turn.order(first).map(|order| order.at);
+    capacity::is_short(turn, fits(turn), last).then_some(first)
 }
 
 /// Whether an instance may be raised to where the others stand: the record says where that is.

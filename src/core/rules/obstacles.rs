@@ -8,7 +8,7 @@ use crate::plan::InstanceIndex;
 use crate::route::Outcome;
 use crate::rules::capacity::{self, Shortage};
 use crate::rules::outright::{self, Failing};
-use crate::rules::whose;
+use crate::rules::{join, whose};
 use crate::seen::Authority;
 use crate::time::Time;
 use crate::turn::{Turn, same};
@@ -49,6 +49,8 @@ pub enum Obstacle {
     RouteFailing(InstanceIndex),
     /// An instance does not stand at the plan's weight.
     OutOfSync(InstanceIndex),
+    /// An instance stands above the plan's weight, and legacy can take nothing more.
+    TooHigh(InstanceIndex),
     /// Another plan that shares a database is raising.
     AnotherRaising,
     /// Capacity is short of what the present weight asks for, or of what the next would.
@@ -61,7 +63,7 @@ pub enum Obstacle {
 
 /// Everything that keeps the weight from rising, the gravest first.
 pub fn all(turn: &Turn) -> impl Iterator<Item = Obstacle> {
-    general(turn).chain(routes(turn))
+    general(turn).chain(join::stays_too_high(turn).map(Obstacle::TooHigh)).chain(routes(turn))
 }
 
 /// The obstacles that lie outside the routes; an instance that lags behind may rise without them.

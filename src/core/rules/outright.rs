@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::ready::Now;
 use crate::reason::Reason;
 use crate::rules::{capacity, retreat};
 use crate::turn::{ROUTE_STALE, SAME, Turn};
@@ -10,12 +11,16 @@ use crate::weight::Weight;
 
 /// For so long over half of its requests must fail.
 pub const LASTS: Duration = Duration::from_secs(5);
+/// For so long its pods must be too few: a rolling update may leave a gap.
+pub const FEW_LAST: Duration = Duration::from_secs(3);
 
 /// How Kubernetes fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Failing {
     /// None of its servers is up: no load balancer sends it anything.
     NoServer,
+    /// Of its ready pods so many are gone that the rest can carry less than half of what they are asked for.
+    Pods(Now),
     /// Over half of its requests fail, and less than half of legacy's.
     Requests,
 }
@@ -26,9 +31,24 @@ pub fn failing(turn: &Turn) -> Option<Failing> {
         return Some(Failing::NoServer);
     }
     let figures = &turn.seen.figures;
+    if let Some(pods) = too_few_pods(turn) {
+        return Some(Failing::Pods(pods));
+    }
     let fresh = figures.load.is_some_and(|(at, _)| turn.now.since(at) <= ROUTE_STALE);
     let lasts = figures.failing_since.is_some_and(|since| turn.now.since(since) >= LASTS);
     (fresh && lasts).then_some(Failing::Requests)
+}
+
+/// The ready pods, where they are too few for long enough; once Kubernetes is left, until they are enough again.
+fn too_few_pods(turn: &Turn) -> Option<Now> {
+    let figures = &turn.seen.figures;
+    let few = figures.ready.few_since.is_some_and(|since| turn.now.since(since) >= FEW_LAST);
+    let leaves = || turn.state.retreat.as_ref().is_some_and(|retreat| retreat.guard.is_none());
+    if !few && !leaves() {
+        return None;
+    }
+    let now = figures.ready_now(&turn.plan.capacity, turn.now);
+    now.filter(|now| few || figures.ready.is_still_few(now))
 }
 
 /// Every load balancer that has stood at the plan's weight sees no Kubernetes server up, and a legacy one.
@@ -49,14 +69,15 @@ pub fn leave(turn: &mut Turn) -> bool {
         return turn.state.retreat.as_ref().is_some_and(|retreat| retreat.guard.is_none());
     }
     let why = match failing {
-        Failing::NoServer => "no Kubernetes server is up",
-        Failing::Requests => "over half of the requests to Kubernetes fail",
+        Failing::NoServer => "no Kubernetes server is up".into(),
+        Failing::Pods(now) => now.to_string(),
+        Failing::Requests => "over half of the requests to Kubernetes fail".into(),
     };
-    retreat::begin_outright(turn, why);
+    retreat::begin_outright(turn, &why);
     let fits = match failing {
         // Nothing moves by it: legacy has it all.
         Failing::NoServer => Weight::FULL,
-        Failing::Requests => capacity::fits_at_once(turn),
+        Failing::Pods(_) | Failing::Requests => capacity::fits_at_once(turn),
     };
     if fits > SAME {
         retreat::fall(turn, turn.intended().minus(fits), Reason::KubernetesFailing);

@@ -14,10 +14,13 @@ pub fn step(turn: &mut Turn) {
     if !turn.state.volatile.settled {
         return;
     }
-    match turn.state.raise {
-        Some(raise) if turn.intended() == raise.to => confirm(turn, raise),
-        Some(raise) => start(turn, raise),
-        None => begin(turn),
+    let Some(raise) = turn.state.raise else { return begin(turn) };
+    if turn.intended() != raise.to {
+        start(turn, raise);
+    }
+    // One that is less than a load balancer can tell has nothing to wait for.
+    if turn.state.raise == Some(raise) && turn.intended() == raise.to {
+        confirm(turn, raise);
     }
 }
 

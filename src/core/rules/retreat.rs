@@ -118,7 +118,7 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
         }
     }
     if !retreat.arrived {
-        capacity::look(turn);
+        capacity::look(turn, capacity::fits(turn, Weight::ZERO));
         if turn.is_due(turn.state.last_step, strain::every(turn)) {
             step(turn, retreat.target);
         }
@@ -204,8 +204,22 @@ fn step(turn: &mut Turn, target: Weight) {
         strain::stepped(turn);
         fall(turn, from.minus(fits).max(target), Reason::GuardRollback);
         whose::tried(turn, from, turn.intended());
+        carry_on(turn);
     }
     turn.is_due(turn.state.last_step, every);
+}
+
+/// What a step is to tell of one guard is not waited for while another, whose surge is known, is breached too.
+fn carry_on(turn: &mut Turn) {
+    let guard = turn.state.retreat.as_ref().and_then(|retreat| retreat.guard.as_ref());
+    if guard.is_none_or(|guard| whose::permits(turn, guard)) {
+        return;
+    }
+    let other = breached(turn);
+    if let Some(retreat) = turn.state.retreat.as_mut().filter(|_| other.is_some()) {
+        retreat.guard = other;
+        turn.record();
+    }
 }
 
 /// Lowers the weight, if it is not there yet, as a step of the retreat.

@@ -47,6 +47,9 @@ fn wake(turn: &mut Turn, causes: &[Cause]) {
     if let Some(since) = figures.failing_since {
         turn.wake(since + outright::LASTS);
     }
+    if let Some(since) = figures.ready.few_since {
+        turn.wake(since + outright::FEW_LAST);
+    }
     for (at, _) in figures.measured.values() {
         turn.wake(*at + MEASURED_STALE + Duration::from_millis(1));
     }

@@ -1,6 +1,6 @@
 //! Why a retreat goes no further, by which figures, and what helps.
 
-use crate::plan::Database;
+use crate::plan::{Database, InstanceIndex};
 use crate::rules::capacity::{self, Bound};
 use crate::rules::strain;
 use crate::spare::BUDGET;
@@ -22,6 +22,15 @@ pub fn words(turn: &Turn) -> (String, Option<Time>) {
         return (message, Some(seen));
     }
     (format!("{why}, and {}", bound(turn)), turn.state.last_step)
+}
+
+/// Of an instance that stands above the plan's weight.
+pub fn of_instance(turn: &Turn, instance: InstanceIndex) -> String {
+    let seen = turn.seen.instances.get(instance);
+    let key = seen.map_or("", |seen| seen.key.as_str());
+    let stands = turn.reading(instance).map(|reading| reading.weight).unwrap_or_default();
+    let intended = turn.intended();
+    format!("route {key} stands at {stands} %, above the plan's {intended} %, and {}", bound(turn))
 }
 
 /// What binds.

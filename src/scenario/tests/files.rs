@@ -33,6 +33,7 @@ const FILES: &[&str] = &[
     "near-saturation",
     "one-side-runs-out",
     "one-side-runs-out-unbalanced",
+    "pods-fall-away",
     "proton-2022-latent",
     "proton-2025-common",
     "proton-2025-kubernetes-only",

@@ -184,6 +184,7 @@ fn service() -> impl Strategy<Value = ServiceSetup> {
             legacy,
             kubernetes,
             autoscaler: standing.then_some(AutoscalerSetup { least: 2, most: 80, target: 0.5 }),
+            ingress: standing,
         },
     )
 }
@@ -200,6 +201,7 @@ fn what() -> impl Strategy<Value = What> {
         }),
         (number(), span()).prop_map(move |(times, over)| What::Demand { service, times, over }),
         (side(), 0..100_u32).prop_map(move |(side, up)| What::Servers { service, side, up }),
+        Just(What::Replaced { service }),
         (side(), number()).prop_map(move |(side, each)| What::PerServer {
             service,
             side,

@@ -33,6 +33,7 @@ pub const OFTEN: &[Row] = &[
     (Kind::Event, "Plan", &[""]),
     (Kind::Event, "Reject", &["off", "on"]),
     (Kind::Event, "Reload", &[""]),
+    (Kind::Event, "Replaced", &[""]),
     (Kind::Event, "Restart", &["failover", "same"]),
     (Kind::Event, "Resume", &[""]),
     (Kind::Event, "Retreated", &[""]),

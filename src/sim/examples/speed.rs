@@ -102,6 +102,7 @@ fn main() {
             legacy: side,
             kubernetes: side,
             autoscaler: None,
+            ingress: false,
         }],
         events: vec![],
     };

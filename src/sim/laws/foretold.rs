@@ -176,7 +176,8 @@ pub fn stops_what_came_otherwise(case: &Case<'_>) -> Option<String> {
     if state.halt.is_some() || since < JUDGED + SLACK || since > JUDGED + SLACK * 2 {
         return None;
     }
-    let quiet = was_quiet(case, at - LEARNED).filter(|service| service.asked_at < at)?;
+    // Costs are learned anew by another plan.
+    let quiet = was_quiet(case, at - LEARNED).filter(|service| service.asked_at < at - LEARNED)?;
     let costs = quiet.foretold.costs(Time::default(), at)?;
     let lately = quiet.foretold.costs(at - LEARNED, at)?;
     if lately.counted.iter().any(|counted| *counted < MANY) {

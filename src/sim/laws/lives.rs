@@ -57,6 +57,12 @@ impl Lives {
                 .get(index)
                 .is_none_or(|service| service.balancers.iter().all(Balancer::is_as_set));
             let lasts = lasts || (!as_set && reasons.contains(&Reason::OutOfSync));
+            // One that stands too low rises when there is room, which the highest demand may have taken until now.
+            let held = |reason: Reason| {
+                let promises = mind.engine.plan().capacity.legacy.is_some();
+                reason == Reason::OutOfSync && promises && quiet <= settled + HELD
+            };
+            let lasts = lasts || reasons.iter().any(|reason| held(*reason));
             let stuck = reasons.iter().find(|reason| ends_soon(**reason));
             if !lasts && let Some(stuck) = stuck {
                 found(

@@ -8,6 +8,8 @@
 mod asked_again;
 mod balance;
 pub(crate) mod bounds;
+mod crossed;
+mod few;
 mod foretold;
 mod known;
 mod lives;
@@ -99,7 +101,7 @@ impl Case<'_> {
     }
 
     /// Where an instance stood when the replica last read it.
-    fn read(&self, instance: usize) -> Weight {
+    pub fn read(&self, instance: usize) -> Weight {
         let seen = self.decided.after.seen().instances.get(instance);
         seen.and_then(|seen| seen.reading.as_ref()).map(|(_, reading)| reading.weight).unwrap_or_default()
     }
@@ -150,6 +152,7 @@ const OF_DECISIONS: &[Law] = &[
     (Rule::R2, r2::brakes_first),
     (Rule::R3, r3::fits),
     (Rule::R3, r3::joins_as_it_fits),
+    (Rule::R3, few::are_missing),
     (Rule::R4, r4::holds_what_is_common),
     (Rule::R5, r5::takes_the_unknown_for_nothing),
     (Rule::R5, r5::raises_nothing_unknown),
@@ -205,6 +208,7 @@ impl Witness for Laws {
         r5::pauses_after_a_minute(&self.truth, world, &mut found);
         r2::walks_to_the_end(&self.truth, world, &mut found);
         r3::says_that_it_is_full(&self.truth, world, &mut found);
+        few::are_left(&self.truth, world, &mut found);
         r7::clears_in_time(&self.truth, world, &mut found);
         if self.thorough {
             asked_again::misses_nothing(world, &mut found);

@@ -8,6 +8,7 @@ use crossfade_core::lease::Standing;
 use crossfade_core::reason::Reason;
 use crossfade_core::state::Command;
 
+use super::crossed::{value_of, values};
 use super::{Case, SAME, peaks};
 
 pub fn raises_only_in_the_clear(case: &Case<'_>) -> Option<String> {
@@ -93,7 +94,13 @@ fn surging(case: &Case<'_>) -> Option<String> {
             let longest = conditions.map(|condition| condition.within.max(condition.lasting)).max();
             let bound = longest.unwrap_or_default() + database.every * 3 + truth.step * 2 + SLACK;
             let not_before = awake.max(truth.databases.get(*place)?.anew);
-            if known.pause.lasts(not_before, case.decided.now).is_some_and(|lasts| lasts > bound) {
+            let lasts = known.pause.lasts(not_before, case.decided.now).is_some_and(|lasts| lasts > bound);
+            // A sample may be of this very moment, in which it is over.
+            let over = |value: f64| {
+                guard.pause.iter().any(|it| matches!(it.test, Test::Above(limit) if value > limit))
+            };
+            let shows = case.decided.databases.get(*place).map(values);
+            if lasts && shows.and_then(|shows| value_of(guard.signal, shows)).is_some_and(over) {
                 return Some(format!(
                     "{} of {} is truly over its pause threshold",
                     guard.signal, database.name

@@ -90,7 +90,8 @@ pub fn joins_as_it_fits(case: &Case<'_>) -> Option<String> {
     let mut furthest = Weight::ZERO;
     for (instance, to, purpose, from) in case.writes() {
         if purpose == Purpose::Retreat && joins(instance) && to < from {
-            furthest = furthest.max(from.minus(to));
+            // One that was reloaded in this moment may stand higher than it was read.
+            furthest = furthest.max(from.min(case.read(instance)).minus(to));
             stands[instance] = known::share(to);
         }
     }
@@ -121,10 +122,12 @@ fn may_be_blind(case: &Case<'_>) -> bool {
         return true;
     };
     let young = |since: Option<crossfade_core::time::Time>| since.is_none_or(|at| now.since(at) < YOUNG);
+    let told = replica.told.get(case.decided.service);
     known::is_blind(case.plan())
         || young(Some(service.asked_at))
         || young(replica.awake.since())
         || young(replica.charge.get(case.decided.service).and_then(super::truth::Since::since))
+        || told.is_none_or(|told| told.0 != case.object.asked || young(Some(told.1)))
         || !service.known.is_well(now)
 }
 

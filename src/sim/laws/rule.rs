@@ -33,7 +33,8 @@ rules! {
     /// The brake comes first.
     R2 = "from the sample that completes a breach to the writes nothing is waited for, and the weight falls as far as legacy can carry it",
     /// A retreat fits.
-    R3 = "no step back makes legacy fuller than 0.95 of what it can carry; where nothing is known it is 5 points at most",
+    R3 = "no step back makes legacy fuller than 0.95 of what it can carry; where nothing is known it is 5 points at most; \
+          a Kubernetes that fails outright is left, and no other is said to fail",
     /// Whose surge?
     R4 = "what both sides cause is held, not walked back; what Kubernetes alone causes is walked back",
     /// A fact has an age.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crossfade_core::guard::{Condition, Signal, Test};
 use crossfade_core::state::Command;
 use crossfade_core::time::Time;
 use crossfade_core::weight::Weight;
 
+use super::crossed;
+use super::few::Few;
 use super::foretold::Foretold;
 use super::known::Known;
 use super::sided::Sided;
@@ -90,6 +91,8 @@ pub struct Service {
     pub known: Known,
     /// Whose surge it is.
     pub sided: Sided,
+    /// Its ready pods.
+    pub few: Few,
     /// What truly came to its databases.
     pub foretold: Foretold,
 }
@@ -108,6 +111,8 @@ pub struct Replica {
     pub looks: Since,
     /// Since when it may write each plan, by its own clock and with its status taken over.
     pub charge: Vec<Since>,
+    /// What it was last told that people ask for of each plan, and when.
+    pub told: Vec<(u64, Time)>,
 }
 
 /// All that is true.
@@ -151,6 +156,7 @@ impl Truth {
             replicas: vec![
                 Replica {
                     charge: vec![Since::default(); scenario.services.len()],
+                    told: vec![(0, scenario.begins); scenario.services.len()],
                     ..Replica::default()
                 };
                 scenario.replicas
@@ -230,13 +236,14 @@ impl Truth {
                 }
                 *before = after;
             }
-            see_guards(truth, &service.databases, &self.databases, now, world);
+            crossed::see(truth, &service.databases, &self.databases, now, world);
             truth.sided.step(service, world);
             if let Some(object) = truth.asked.last() {
                 let peaks = world.api.objects.get(index).and_then(|object| object.status.as_ref());
                 let peaks = peaks.into_iter().flat_map(|status| &status.peaks.0);
                 truth.known.peak = peaks.map(|peak| peak.requests_per_second).reduce(f64::max);
                 truth.known.step(service, &object.plan, now, self.step);
+                truth.few.step(service, &object.plan, now);
                 truth.foretold.step(service, &object.plan, world);
             }
         }
@@ -257,13 +264,11 @@ impl Truth {
                 truth.returned = now;
             }
             truth.anew = database.anew;
-            let flow = database.flow();
-            let of_max = 100.0 * database.connected() / f64::from(database.maximum.max(1));
-            truth.full.is(of_max >= 91.0 || flow.refused > 25.0, now);
+            truth.values = crossed::values(database);
+            truth.full.is(truth.values[1] >= 91.0 || database.flow().refused > 25.0, now);
             if truth.full.since().is_some() {
                 truth.was_full = now;
             }
-            truth.values = [flow.counted, of_max];
         }
     }
 
@@ -295,6 +300,11 @@ impl Truth {
                 awake && now >= process.cut_until && world.api.mode(now) == crate::scenario::Mode::Up,
                 now,
             );
+            for (mind, told) in process.minds.iter().zip(&mut truth.told) {
+                if told.0 != mind.asked {
+                    *told = (mind.asked, now);
+                }
+            }
             let rights = process.rights(now);
             for (service, charge) in truth.charge.iter_mut().enumerate() {
                 let holds = process.minds.get(service).is_some_and(|mind| mind.is_in_charge(rights));
@@ -351,37 +361,4 @@ fn end(event: &Event) -> Option<Duration> {
     };
     // A late write lands after three seconds.
     Some(last + span + Duration::from_secs(4))
-}
-
-fn see_guards(truth: &mut Service, behind: &[usize], databases: &[Database], now: Time, world: &World) {
-    let Some(object) = truth.asked.last() else { return };
-    let mut guards = truth.guards.iter_mut();
-    for (database, place) in object.plan.databases.iter().zip(behind) {
-        let known = databases.get(*place);
-        for guard in &database.guards {
-            let Some(truth) = guards.next() else { return };
-            let Some(known) = known else { continue };
-            let value = match guard.signal {
-                Signal::ConnectionRate => known.values[0],
-                Signal::ConnectionsOfMax => known.values[1],
-                Signal::FailedConnections => continue,
-            };
-            // Counters are whole numbers: a sample may be off by one.
-            let off = match guard.signal {
-                Signal::ConnectionRate => 2.0 / database.every.as_secs_f64() + 0.01 * value,
-                _ => 1.0 + 100.0 / f64::from(world.databases.get(*place).map_or(1, |it| it.maximum.max(1))),
-            };
-            let heard = known.heard.since().is_some();
-            let over = |conditions: &[Condition]| {
-                heard
-                    && conditions
-                        .iter()
-                        .any(|condition| matches!(condition.test, Test::Above(limit) if value - off > limit))
-            };
-            truth.pause.is(over(&guard.pause), now);
-            truth.rollback.is(over(&guard.rollback), now);
-            let under = matches!(guard.resume.test, Test::Below(limit) if value + off < limit);
-            truth.resume.is(heard && under && known.full.since().is_none() && known.values[1] < 88.0, now);
-        }
-    }
 }

@@ -7,6 +7,7 @@ mod foretold;
 mod kept;
 mod plans;
 mod pods;
+mod ready;
 mod spare;
 
 use std::time::Duration;
@@ -66,6 +67,7 @@ pub fn scenario(seed: u64) -> Scenario {
     };
     events::fill(&mut random, &mut scenario, kind);
     pods::set(&mut scenario);
+    ready::set(&mut scenario);
     foretold::set(&mut scenario);
     kept::set(&mut scenario);
     scenario
@@ -128,6 +130,7 @@ fn service(random: &mut Rng, number: usize, databases: usize, step: Duration, ki
         legacy: sides[0],
         kubernetes: sides[1],
         autoscaler: None,
+        ingress: false,
     }
 }
 

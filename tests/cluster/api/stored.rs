@@ -9,6 +9,7 @@ use crossfade::api::render::{Engine, StatusInput, render};
 use crossfade::api::{restore, worth};
 use crossfade::core::floor::{Floor, Found};
 use crossfade::core::guard::{Judgement, Level, Signal, Tripped};
+use crossfade::core::lessons::Lesson;
 use crossfade::core::peaks::{Peak, Peaks};
 use crossfade::core::periods::{Period, Periods};
 use crossfade::core::prediction::{Expected, Foreseen, Prediction, Rates, Taught};
@@ -149,6 +150,7 @@ fn report() -> Report {
                 rates: Ok(Rates { now: 411.125, peak: 700.0 }),
                 steps: Some(3),
             }),
+            learned: vec![Lesson { at: at(15), by: -0.125, rise: 0.037_5, noise: 0.001_25 }],
         }],
     }
 }

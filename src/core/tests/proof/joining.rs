@@ -2,12 +2,15 @@
 
 use crossfade_core::guard::{Judgement, Level};
 use crossfade_core::reason::Reason;
+use crossfade_core::report;
 use crossfade_core::route::{Outcome, Purpose, Reading};
 use crossfade_core::seen::Authority;
 use crossfade_core::state::{Raise, Retreat};
 use crossfade_core::weight::Weight;
 
-use crate::build::{Case, NOW, ago, minutes, moved, percent, quiet, rate, reading, seconds, standing_at};
+use crate::build::{
+    Case, NOW, ago, capacity, declared, minutes, moved, percent, quiet, rate, reading, seconds, standing_at,
+};
 
 /// Standing at 50, the first instance not joined and read at `stands`.
 fn stranger(stands: u16) -> Case {
@@ -127,6 +130,49 @@ fn braking(
     });
     let state = case.but(change).decide().state;
     (state.intended.unwrap(), state.history.into(), state.retreat.unwrap().arrived)
+}
+
+/// Legacy can carry 0.95 of so many of 1,000 requests/s; `edge/a` stands at 80 %, `edge/b` at the plan's 50 %.
+fn high(legacy: f64) -> Case {
+    stranger(80).but(|case| case.plan.capacity = capacity(declared(1_000.0), declared(legacy)))
+}
+
+#[test]
+fn a_single_instance_that_stands_too_high_takes_all_that_legacy_has_room_for() {
+    // Of all traffic 65 % are Kubernetes' now. Legacy has room for 3.5 points of it: 7 of one of two.
+    assert_eq!(high(405.264).writes(), [(0, percent(73), Purpose::Retreat)]);
+    // What is left is 0.3 of a point: it arrives.
+    let near = high(526.316).but(|case| {
+        case.seen.instances[0].reading = Some((NOW, reading(Weight::from_hundredths(5_030))));
+    });
+    assert_eq!(near.writes(), [(0, percent(50), Purpose::Retreat)]);
+    // Where it is not known what legacy can carry, 5 points are 5 points.
+    let blind = stranger(80).but(|case| case.plan.capacity.legacy = None);
+    assert_eq!(blind.writes(), [(0, percent(75), Purpose::Retreat)]);
+    // Two share it: 80 % of all, and 3.5 points of room, are 3.5 points of each.
+    let both = high(247.369).but(|case| {
+        case.state.joined.clear();
+        case.state.volatile.ours.clear();
+        case.seen.instances[1].reading = Some((NOW, reading(percent(80))));
+    });
+    let each = Weight::from_hundredths(7_650);
+    assert_eq!(both.writes(), [(0, each, Purpose::Retreat), (1, each, Purpose::Retreat)]);
+}
+
+#[test]
+fn one_that_stands_too_high_while_legacy_is_full_says_what_helps() {
+    let full = high(300.0);
+    assert_eq!(full.writes(), []);
+    let report = report::of(&full.plan, &full.decide().state, &full.seen, NOW);
+    let blockers: Vec<_> = report.blocked_by.iter().map(|it| (it.reason, it.message.as_str())).collect();
+    let words = "route edge/a stands at 80 %, above the plan's 50 %, and legacy, which can carry 300 requests/s, \
+                 can take nothing more: bring legacy servers up, or shed load";
+    let waits = "route edge/a does not stand at the plan's weight yet";
+    assert!(blockers.contains(&(Reason::LegacyFull, words)), "{blockers:?}");
+    assert!(blockers.contains(&(Reason::OutOfSync, waits)), "{blockers:?}");
+    let room = high(405.264);
+    let report = report::of(&room.plan, &room.state, &room.seen, NOW);
+    assert!(report.blocked_by.iter().all(|it| it.reason != Reason::LegacyFull), "{:?}", report.blocked_by);
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod r1_raise_only_in_the_clear;
 mod r2_the_brake_comes_first;
 mod r3_a_retreat_fits;
 mod r3_failing_outright;
+mod r3_too_few_pods;
 mod r3_what_binds;
 mod r3_what_legacy_shows;
 mod r4_one_step_tells;

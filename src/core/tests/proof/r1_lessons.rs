@@ -1,8 +1,10 @@
 //! R1: which times teach what a step does, as the engine takes samples in.
 
 use crossfade_core::capacity::Source;
+use crossfade_core::connects::Tally;
 use crossfade_core::engine::Engine;
 use crossfade_core::meter::{Observation, Reading, Sample};
+use crossfade_core::plan::Plan;
 use crossfade_core::prediction::{Expected, Foreseen};
 use crossfade_core::reason::Reason;
 use crossfade_core::route::{self, Counted, Requests};
@@ -201,6 +203,28 @@ fn where_the_sides_are_told_apart_nothing_is_learned_and_a_new_normal_is_learned
 }
 
 #[test]
+fn a_changed_plan_keeps_load_and_costs_that_it_measures_in_the_same_way() {
+    let changed = |by_side, change: fn(&mut Plan)| {
+        let mut sampled = engine(by_side);
+        for weight in [10, 20, 30] {
+            let apart = BySide { legacy: 180.0, kubernetes: 40.0 };
+            sampled.seconds(60, weight, |calm| but(calm, |sample| sample.by_side = Some(apart)));
+        }
+        let mut plan = sampled.engine.plan().clone();
+        change(&mut plan);
+        sampled.engine.set_plan(plan, sampled.now);
+        let seen = sampled.engine.seen();
+        (sampled.steps(), seen.tallies[0] != Tally::default(), seen.figures.load.is_some())
+    };
+    let promises: fn(&mut Plan) = |plan| plan.capacity.takeover.legacy = 0.5;
+    assert_eq!((changed(false, promises), changed(true, promises)), ((2, false, true), (0, true, true)));
+    let elsewhere: fn(&mut Plan) = |plan| plan.capacity.legacy = None;
+    assert_eq!((changed(false, elsewhere), changed(true, elsewhere)), ((0, false, false), (0, false, false)));
+    let rerouted: fn(&mut Plan) = |plan| plan.routes[0].name = "other".into();
+    assert_eq!((changed(false, rerouted), changed(true, rerouted)), ((0, false, false), (0, false, false)));
+}
+
+#[test]
 fn just_after_a_step_what_is_counted_at_two_places_does_not_fit_together() {
     let mut sampled = engine(true);
     let apart = |calm: Observation| {
@@ -240,4 +264,21 @@ fn after_a_restart_a_raise_is_still_compared_though_the_first_seconds_are_not_kn
     };
     assert_eq!(halted(0.1), Some(Reason::PredictionWrong));
     assert_eq!(halted(0.22), None);
+}
+
+#[test]
+fn a_restart_goes_on_from_what_steps_have_taught_where_nobody_tells_the_sides_apart() {
+    let mut taught = engine(false);
+    for weight in [10, 20, 30] {
+        taught.calm(60, weight);
+    }
+    let report = taught.engine.report(taught.now);
+    let again = |by_side| {
+        let mut again = engine(by_side);
+        again.now = taught.now;
+        again.engine.seed_lessons("accounts", report.databases[0].learned.iter().copied());
+        again.engine.seed_lessons("unknown", report.databases[0].learned.iter().copied());
+        again.steps()
+    };
+    assert_eq!((again(false), again(true)), (2, 0));
 }

@@ -162,6 +162,20 @@ fn two_stages_of_one_weight_are_left_and_entered_without_a_write() {
 }
 
 #[test]
+fn a_raise_of_less_than_a_load_balancer_can_tell_is_done_when_it_is_stored() {
+    let nearly = standing_at(50).but(|case| {
+        case.state.intended = Some(Weight::from_hundredths(4_981));
+        case.state.stage = Some(2);
+        case.state.raise = Some(Raise { from: Weight::from_hundredths(4_981), to: percent(50), at: NOW });
+    });
+    let decision = nearly.decide();
+    assert_eq!((decision.state.intended, decision.state.raise), (Some(percent(50)), None));
+    assert_eq!(writes(&decision.actions), []);
+    let unrecorded = nearly.but(|case| case.seen.recorded = false).decide();
+    assert!(unrecorded.state.raise.is_some());
+}
+
+#[test]
 fn servers_that_come_up_are_given_their_share_only_if_it_does_not_raise_the_weight_against_r1() {
     let fewer_legacy_servers = |case: &mut Case| {
         // Set with two of four legacy servers up; the other two have come: the share has fallen.

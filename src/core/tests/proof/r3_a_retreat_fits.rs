@@ -7,6 +7,7 @@ use crossfade_core::peaks::Peak;
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, Phase};
 use crossfade_core::state::ByHand;
+use crossfade_core::weight::Weight;
 
 use crate::build::{Case, NOW, ago, capacity, declared, minutes, percent, rate, seconds, standing_at};
 
@@ -182,8 +183,8 @@ fn a_person_s_walk_back_and_a_route_that_is_lowered_go_as_far_as_fits_too() {
     };
     let to = |ready: f64| joining(ready).writes().first().map(|(_, weight, _)| *weight);
     assert_eq!(to(10_600.0), Some(percent(55)));
-    // One of two stands at 80, so that legacy has 35 % as it stands: 5,700 less 3,500.
-    assert_eq!(to(6_000.0), Some(percent(58)));
+    // One of two stands at 80, so that legacy has 35 % as it stands: 3,990 less 3,500, all of it this one's.
+    assert_eq!(to(4_200.0), Some(Weight::from_hundredths(7_020)));
     assert_eq!(to(3_600.0), None);
 }
 

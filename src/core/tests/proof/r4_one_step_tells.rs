@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossfade_core::guard::{Level, Signal};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::Phase;
+use crossfade_core::route::{Outcome, Purpose};
 use crossfade_core::state::{GuardKey, Retreat};
 use crossfade_core::surge::{Look, Mean, Surge, Trial, Whose};
 
@@ -163,4 +164,27 @@ fn a_trial_whose_step_was_not_kept_is_judged_anew() {
     let decision = case.decide();
     assert_eq!(decision.state.intended, Some(percent(10)));
     assert_eq!(decision.state.surges["accounts"].trial.map(|trial| trial.at), Some(NOW));
+}
+
+#[test]
+fn what_a_step_is_to_tell_is_not_waited_for_while_another_breach_is_known_to_be_kubernetes() {
+    let other = GuardKey::new("other", Signal::ConnectionRate);
+    let case = breach(look(None, 3_000.0)).at_level(&other, Level::Rollback).but(|case| {
+        let database = case.plan.databases[0].clone();
+        case.plan.databases.push(crossfade_core::plan::Database { name: "other".into(), ..database });
+        let judged = case.seen.judgements[0].1.clone();
+        case.seen.judgements.push((other.clone(), judged));
+        case.seen.looks.push(Look::default());
+        let surge = Surge { whose: Whose::Kubernetes, since: ago(seconds(20)), normal: None, trial: None };
+        case.state.surges.insert("other".into(), surge);
+    });
+    let decision = case.decide();
+    assert_eq!(decision.state.surges["accounts"].whose, Whose::Judging);
+    assert_eq!(decision.state.retreat.as_ref().unwrap().guard, Some(other));
+    let again = Case { state: decision.state, ..case }.but(|case| {
+        for instance in [0, 1] {
+            case.order(instance, 25, Purpose::Retreat, Outcome::Pending);
+        }
+    });
+    assert_eq!(again.decide().actions, []);
 }
