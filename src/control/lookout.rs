@@ -106,18 +106,19 @@ impl Lookout {
         let seats: Vec<Arc<Seat>> = self.seats.lock().values().cloned().collect();
         if seats.len() <= FEW {
             self.line.close();
-            seats.iter().for_each(|seat| seat.mailbox.look());
+            ask(&seats);
             return;
         }
         let own =
             |(place, seat): &(usize, Arc<Seat>)| place % IN_TURN == round % IN_TURN || !seat.is_proven();
         let (own, rest): (Vec<_>, Vec<_>) = seats.into_iter().enumerate().partition(own);
-        own.iter().for_each(|(_, seat)| seat.mailbox.look());
-        let rest: Vec<Arc<Seat>> = rest.into_iter().map(|(_, seat)| seat).collect();
+        let [own, rest] =
+            [own, rest].map(|seats| seats.into_iter().map(|(_, seat)| seat).collect::<Vec<_>>());
+        ask(&own);
         for (place, many) in rest.chunks(AT_ONCE).enumerate() {
             if !self.read(many).await {
                 // They find out for themselves, and none waits for another.
-                rest[place * AT_ONCE..].iter().for_each(|seat| seat.mailbox.look());
+                ask(&rest[place * AT_ONCE..]);
                 return;
             }
         }
@@ -143,5 +144,12 @@ impl Lookout {
                 fleet.read(&seat.plan, seat.lane, Ok(reading), now);
             }
         });
+    }
+}
+
+/// Lets lanes read themselves.
+fn ask(seats: &[Arc<Seat>]) {
+    for seat in seats {
+        seat.mailbox.look();
     }
 }

@@ -61,16 +61,14 @@ impl Line {
     ) -> Result<(Process, Vec<String>), Error> {
         commands.push("show info".to_owned());
         let limit = self.timeout;
-        match tokio::time::timeout(limit, self.ask(&commands)).await {
-            Ok(answered) => answered,
-            Err(_) => {
-                let address = self.address.clone();
-                // What is left on it can no longer be told from a new answer's beginning in time.
-                match self.connection.take() {
-                    Some(_) => Err(Error::Timeout { address, limit }),
-                    None => Err(Error::Unreachable { address, limit }),
-                }
-            }
+        if let Ok(answered) = tokio::time::timeout(limit, self.ask(&commands)).await {
+            return answered;
+        }
+        let address = self.address.clone();
+        // What is left on it can no longer be told from a new answer's beginning in time.
+        match self.connection.take() {
+            Some(_) => Err(Error::Timeout { address, limit }),
+            None => Err(Error::Unreachable { address, limit }),
         }
     }
 

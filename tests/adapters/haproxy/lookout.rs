@@ -26,7 +26,7 @@ struct Shared {
     lookout: Lookout,
     /// Empty when the lanes are to have left.
     places: Vec<Place>,
-    _post: Post,
+    post: Post,
 }
 
 impl Shared {
@@ -47,11 +47,11 @@ impl Shared {
         let operator = Arc::new(Operator::new(metrics, Arc::default(), teller, refuse));
         let line = Line::new(&config(&haproxy.admin_tcp())).unwrap();
         let (post, lookout, _) = Post::new(line, operator.clone());
-        let mut shared = Self { haproxy, operator, seats: vec![], lookout, places: vec![], _post: post };
+        let mut shared = Self { haproxy, operator, seats: vec![], lookout, places: vec![], post: post };
         for plan in 0..plans {
             shared.add(&format!("mail-{plan}"));
         }
-        shared.places = shared.seats.iter().map(|seat| shared._post.take(seat.clone())).collect();
+        shared.places = shared.seats.iter().map(|seat| shared.post.take(seat.clone())).collect();
         shared
     }
 
@@ -151,7 +151,7 @@ async fn a_lane_at_work_is_told_nothing_and_an_unproven_one_reads_itself() {
 async fn who_cannot_be_read_reads_itself_and_finds_out_why() {
     let mut shared = Shared::by(9).await;
     shared.add("mail-99");
-    let place = shared._post.take(shared.seats[9].clone());
+    let place = shared.post.take(shared.seats[9].clone());
     shared.places.push(place);
     shared.lookout.look(0).await;
     assert_eq!((shared.asked(), shared.read()), (vec![0, 5, 9], vec![1, 2, 3, 4, 6, 7, 8]));
