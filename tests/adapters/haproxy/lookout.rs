@@ -47,7 +47,7 @@ impl Shared {
         let operator = Arc::new(Operator::new(metrics, Arc::default(), teller, refuse));
         let line = Line::new(&config(&haproxy.admin_tcp())).unwrap();
         let (post, lookout, _) = Post::new(line, operator.clone());
-        let mut shared = Self { haproxy, operator, seats: vec![], lookout, places: vec![], post: post };
+        let mut shared = Self { haproxy, operator, seats: vec![], lookout, places: vec![], post };
         for plan in 0..plans {
             shared.add(&format!("mail-{plan}"));
         }
