@@ -175,7 +175,7 @@ impl Fleet {
             };
             self.plans.insert(key.clone(), entry);
         }
-        // A changed plan has forgotten what was measured for it.
+        // A changed plan has forgotten what it measures otherwise.
         if let Some(entry) = self.plans.get_mut(key) {
             pods::tell(entry, &self.counts, |_| true);
         }

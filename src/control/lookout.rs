@@ -21,7 +21,8 @@ use crate::route::haproxy::Line;
 
 /// How often every instance is read; a reload must be seen within 2 s (R8).
 const LOOK: Duration = Duration::from_secs(1);
-/// The longest that a reading for many may take. The lanes then still read themselves in time.
+/// The longest that a reading for many may take, and that a round goes on. The lanes that are left then still read
+/// themselves in time.
 pub const TIMEOUT: Duration = Duration::from_millis(500);
 /// So few lanes read themselves always. HAProxy's socket takes ten connections (`stats maxconn`) unless it is
 /// told to take more, and the lookout's is one on top of theirs.
@@ -115,8 +116,9 @@ impl Lookout {
         let [own, rest] =
             [own, rest].map(|seats| seats.into_iter().map(|(_, seat)| seat).collect::<Vec<_>>());
         ask(&own);
+        let begun = Instant::now();
         for (place, many) in rest.chunks(AT_ONCE).enumerate() {
-            if !self.read(many).await {
+            if begun.elapsed() > TIMEOUT || !self.read(many).await {
                 // They find out for themselves, and none waits for another.
                 ask(&rest[place * AT_ONCE..]);
                 return;

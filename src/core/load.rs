@@ -34,6 +34,11 @@ impl Flow {
         if self.failed >= FEW { (self.failed / self.requests).min(1.0) } else { 0.0 }
     }
 
+    /// Whether over half of its requests fail.
+    pub fn mostly_fails(&self) -> bool {
+        self.failed > 0.5 * self.requests
+    }
+
     /// Whether it fails by itself: over a hundredth of its requests, half as much again as the `other` side of
     /// its own, and more than chance makes within a second. What both fail has a common cause.
     pub fn fails_alone(&self, other: &Self) -> bool {
@@ -67,8 +72,7 @@ impl Load {
     /// Whether Kubernetes fails over half of its requests (at least two a second), and legacy less than half
     /// of its own: what both fail has a common cause, and moving does not help.
     pub fn kubernetes_fails(&self) -> bool {
-        let half = |flow: &Flow| flow.failed > 0.5 * flow.requests;
-        self.kubernetes.failed >= FEW && half(&self.kubernetes) && !half(&self.legacy)
+        self.kubernetes.failed >= FEW && self.kubernetes.mostly_fails() && !self.legacy.mostly_fails()
     }
 
     /// Both together.

@@ -42,11 +42,11 @@ pub struct LessonStatus {
     /// When.
     #[schemars(length(max = 40))]
     pub at: String,
-    /// By how many percent of all requests Kubernetes' share rose; below 0 it fell.
+    /// By how many points (percent of all requests) Kubernetes' share rose; below 0 it fell.
     pub by: f64,
     /// By how much attempts to connect per request rose.
     pub rise: f64,
-    /// How far chance moves that: one standard deviation.
+    /// How far chance moves `rise`: one standard deviation.
     pub noise: f64,
 }
 

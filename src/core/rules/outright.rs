@@ -40,8 +40,12 @@ pub fn failing(turn: &Turn) -> Option<Failing> {
 }
 
 /// The ready pods, where they are too few for long enough; once Kubernetes is left, until they are enough again.
+/// While legacy fails over half of its requests too, moving does not help.
 fn too_few_pods(turn: &Turn) -> Option<Now> {
     let figures = &turn.seen.figures;
+    if figures.load.is_some_and(|(_, load)| load.legacy.mostly_fails()) {
+        return None;
+    }
     let few = figures.ready.few_since.is_some_and(|since| turn.now.since(since) >= FEW_LAST);
     let leaves = || turn.state.retreat.as_ref().is_some_and(|retreat| retreat.guard.is_none());
     if !few && !leaves() {

@@ -111,8 +111,11 @@ fn go_on(turn: &mut Turn, mut retreat: Retreat) {
             (turn.state.retreat, turn.state.strain) = (None, None);
             turn.record();
             let weight = turn.intended();
-            let over =
-                if retreat.guard.is_some() { "its guard is clear" } else { "Kubernetes no longer fails" };
+            let over = match retreat.guard {
+                Some(_) => "its guard is clear",
+                None if weight == Weight::ZERO => "Kubernetes is left",
+                None => "Kubernetes no longer fails",
+            };
             turn.tell(Reason::RolledBack, format!("the retreat ended at {weight} %, {over}"));
             return;
         }

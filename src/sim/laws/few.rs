@@ -62,8 +62,10 @@ impl Few {
             self.was = Some((carries, now));
         }
         let half = self.was.is_some_and(|(was, _)| carries < FEW * was);
-        self.short.is(load >= SOME && half && carries < FEW * load, now);
-        let [_, failing] = service.flow.failing;
+        let [legacy_failing, failing] = service.flow.failing;
+        // What both fail is no reason to move.
+        let legacy_fails = legacy_failing > FEW * service.flow.load[0];
+        self.short.is(load >= SOME && half && carries < FEW * load && !legacy_fails, now);
         self.well.is(carries > NOT_FEW * load && failing < FEW * load, now);
     }
 }

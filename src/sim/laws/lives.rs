@@ -58,9 +58,13 @@ impl Lives {
                 .is_none_or(|service| service.balancers.iter().all(Balancer::is_as_set));
             let lasts = lasts || (!as_set && reasons.contains(&Reason::OutOfSync));
             // One that stands too low rises when there is room, which the highest demand may have taken until now.
+            let intended = mind.engine.state().intended.unwrap_or_default();
+            let too_high = |balancer: &Balancer| balancer.weight() > intended.plus(SAME);
+            let any_too_high =
+                world.services.get(index).is_none_or(|service| service.balancers.iter().any(too_high));
             let held = |reason: Reason| {
                 let promises = mind.engine.plan().capacity.legacy.is_some();
-                reason == Reason::OutOfSync && promises && quiet <= settled + HELD
+                reason == Reason::OutOfSync && promises && quiet <= settled + HELD && !any_too_high
             };
             let lasts = lasts || reasons.iter().any(|reason| held(*reason));
             let stuck = reasons.iter().find(|reason| ends_soon(**reason));
@@ -99,7 +103,6 @@ impl Lives {
                 return;
             }
             let Some(service) = world.services.get(index).filter(|_| !lasts) else { continue };
-            let intended = mind.engine.state().intended.unwrap_or_default();
             let moving = mind.engine.state().raise.is_some();
             if let Some(off) = service.balancers.iter().find(|balancer| {
                 balancer.is_as_set() && balancer.weight().distance(intended) > SAME && !moving

@@ -91,6 +91,17 @@ fn no_cooldown_pause_hold_or_step_stands_against_it() {
 }
 
 #[test]
+fn what_legacy_fails_too_is_no_reason_to_move_there() {
+    let failing = |failed: f64| {
+        without_pods(8_000.0, 3).but(|case| {
+            case.seen.figures.load.as_mut().unwrap().1.legacy = Flow { requests: 5_000.0, failed };
+        })
+    };
+    assert_eq!(goes_to(&failing(2_500.0)), "24");
+    assert_eq!(goes_to(&failing(2_501.0)), "50");
+}
+
+#[test]
 fn what_is_unknown_is_not_few() {
     let pods = |age: u64| {
         without_pods(8_000.0, 90)
