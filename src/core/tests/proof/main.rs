@@ -12,6 +12,7 @@ mod engine;
 mod expiring;
 mod incidents;
 mod joining;
+mod looks;
 mod normal;
 mod peaks;
 mod r12_r13_absent_and_silent;
