@@ -161,6 +161,8 @@ fn another_plan_that_moves_is_not_calm() {
         sampled.engine.set_others_raising(None);
     };
     assert_eq!(learned_around(moves), (0, 1));
+    // It has moved already, by what another engine says.
+    assert_eq!(learned_around(|sampled| sampled.engine.disturbed()), (0, 1));
 }
 
 #[test]
@@ -172,6 +174,17 @@ fn what_load_balancers_do_not_say_is_not_calm() {
         }
     };
     assert_eq!(learned_around(silent), (0, 1));
+    // They say where they stand, and not what they count.
+    let uncounted = |sampled: &mut Sampled| {
+        for _ in 0..7 {
+            sampled.now = sampled.now + seconds(1);
+            for instance in 0..2 {
+                sampled.engine.read(instance, Ok(reading(percent(10))), sampled.now);
+            }
+            sampled.engine.observe("accounts", &sample(sampled.now, 220.0), sampled.now);
+        }
+    };
+    assert_eq!(learned_around(uncounted), (0, 1));
 }
 
 #[test]
@@ -276,9 +289,11 @@ fn a_restart_goes_on_from_what_steps_have_taught_where_nobody_tells_the_sides_ap
     let again = |by_side| {
         let mut again = engine(by_side);
         again.now = taught.now;
-        again.engine.seed_lessons("accounts", report.databases[0].learned.iter().copied());
-        again.engine.seed_lessons("unknown", report.databases[0].learned.iter().copied());
-        again.steps()
+        let by_name = |again: &mut Sampled, name| {
+            again.engine.seed_lessons(name, report.databases[0].learned.iter().copied());
+            again.steps()
+        };
+        ["unknown", "accounts", "unknown"].map(|name| by_name(&mut again, name))
     };
-    assert_eq!((again(false), again(true)), (2, 0));
+    assert_eq!((again(false), again(true)), ([0, 2, 2], [0; 3]));
 }
