@@ -44,5 +44,6 @@ mod samples;
 mod soaking;
 mod status;
 mod turns;
+mod wakes;
 mod walking_back;
 mod world;

@@ -174,6 +174,18 @@ fn what_load_balancers_do_not_say_is_not_calm() {
         }
     };
     assert_eq!(learned_around(silent), (0, 1));
+    // Nobody asks for anything.
+    let idle = |sampled: &mut Sampled| {
+        for _ in 0..10 {
+            sampled.now = sampled.now + seconds(1);
+            for instance in 0..2 {
+                let stands = route::Reading { counted: Some(sampled.counted), ..reading(percent(10)) };
+                sampled.engine.read(instance, Ok(stands), sampled.now);
+            }
+            sampled.engine.observe("accounts", &sample(sampled.now, 220.0), sampled.now);
+        }
+    };
+    assert_eq!(learned_around(idle), (0, 1));
     // They say where they stand, and not what they count.
     let uncounted = |sampled: &mut Sampled| {
         for _ in 0..7 {

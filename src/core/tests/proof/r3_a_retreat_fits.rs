@@ -237,11 +237,17 @@ fn when_nothing_fitted_is_remembered_and_it_is_asked_again_when_that_is_no_longe
 }
 
 #[test]
-fn what_somebody_said_of_legacy_counts_until_the_time_that_it_was_said_for() {
+fn what_somebody_said_of_legacy_or_of_demand_counts_until_the_time_that_it_was_said_for() {
     let until = |after: u64| {
         let until = Some(NOW + millis(after));
         let legacy = Source::Declared { requests_per_second: 20_000.0, until };
         falls_to(with_legacy(0.0).but(|case| case.plan.capacity = capacity(declared(10_000.0), legacy)))
+    };
+    assert_eq!((until(1).as_str(), until(0).as_str()), ("25", "45"));
+    let until = |after: u64| {
+        let until = Some(NOW + millis(after));
+        let demand = Source::Declared { requests_per_second: 10_000.0, until };
+        falls_to(with_legacy(0.0).but(|case| case.plan.capacity = capacity(demand, declared(20_000.0))))
     };
     assert_eq!((until(1).as_str(), until(0).as_str()), ("25", "45"));
 }
