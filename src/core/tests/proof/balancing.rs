@@ -219,15 +219,6 @@ fn it_moves_at_most_once_in_its_time_and_off_means_never() {
 }
 
 #[test]
-fn no_other_move_begins_while_a_raise_is_recorded() {
-    let raising = between(10.0, 6.0).with_a_recorded_raise_to(52).but(|case| {
-        case.state.stage = Some(2);
-        case.seen.recorded = false;
-    });
-    assert_eq!(raising.decide().state.intended, Some(percent(50)));
-}
-
-#[test]
 fn a_rise_waits_for_the_stage_s_ramp_too() {
     let ramp = |every| {
         between(6.0, 10.0).but(|case| {

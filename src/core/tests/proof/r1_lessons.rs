@@ -266,6 +266,13 @@ fn just_after_a_step_what_is_counted_at_two_places_does_not_fit_together() {
     sampled.seconds(10, 20, apart);
     assert_eq!(requests(&sampled).known, seconds(56), "nor did those after the step");
     assert_eq!(requests(&sampled).covers, seconds(60));
+    // Nor what a full database says, or one that has just come back.
+    let full = |calm| but(apart(calm), |sample| sample.saturated = true);
+    let until = Some(sampled.now + seconds(60));
+    let back = |calm| Observation { returning_until: until, ..apart(calm) };
+    sampled.seconds(10, 20, full);
+    sampled.seconds(10, 20, back);
+    assert_eq!(requests(&sampled).covers, seconds(60));
 }
 
 #[test]
