@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crossfade_core::action::Action;
 use crossfade_core::capacity::{Figure, Kubernetes, Source, Takeover, Workload};
+use crossfade_core::engine::Engine;
 use crossfade_core::floor::{Floor, Found};
 use crossfade_core::guard::{Judgement, Level};
 use crossfade_core::load::{Flow, Load};
@@ -246,6 +247,16 @@ fn nothing_is_given_back_to_a_kubernetes_that_fails_outright_until_it_is_left() 
     };
     assert_eq!(floors(&failing(10, false)), mail(9));
     assert_eq!(floors(&failing(0, true)), BTreeMap::new());
+}
+
+#[test]
+fn what_the_shell_finds_of_a_floor_is_seen_and_one_that_nobody_promised_is_not_shown() {
+    let case = with_pods(10, 9.0);
+    let mut engine = Engine::new(case.plan.clone(), case.state.clone(), NOW);
+    assert_eq!(engine.report(NOW).floors, []);
+    let found = Found { pods: Some(3), object: "Deployment mail".into(), before: Some(1), lack: None };
+    engine.floor(0, found.clone(), NOW);
+    assert_eq!(engine.report(NOW).floors, [Floor { workload: "mail".into(), pods: 0, found: Some(found) }]);
 }
 
 #[test]
