@@ -112,6 +112,13 @@ fn each_step_in_calm_teaches_what_it_does() {
 }
 
 #[test]
+fn what_load_balancers_count_is_asked_for_steadily_each_second_once() {
+    let mut sampled = engine(false);
+    sampled.calm(30, 10);
+    assert_eq!(sampled.engine.seen().figures.steady.highest(sampled.now), Some(1_000.0));
+}
+
+#[test]
 fn what_is_late_is_waited_for() {
     let late = |_| Observation { reading: Reading::Late, returning_until: None };
     assert_eq!(learned_around(|sampled| says(sampled, late)), (1, 2));
