@@ -242,7 +242,7 @@ fn a_stage_that_begins_below_what_was_moved_begins_at_its_own_weight() {
 #[test]
 fn what_was_moved_above_its_stage_walks_back_to_a_lowered_target() {
     let lowered = moved(between(10.0, 20.0), 200).but(|case| case.plan.target_stage = Some("tenth".into()));
-    assert_eq!(goes(&lowered).0, 27.0);
+    assert_eq!(lowered.decide().state.intended, Some(percent(27)));
 }
 
 #[test]

@@ -57,9 +57,10 @@ impl Watched {
         self.takes_returning(after, sample, None);
     }
 
-    fn takes_returning(&mut self, after: Duration, sample: Sample, returning_until: Option<Time>) {
+    fn takes_returning(&mut self, after: Duration, mut sample: Sample, returning_until: Option<Time>) {
         self.now = self.now + after;
-        let reading = Reading::Sample(Sample { at: self.now, ..sample });
+        sample.at = self.now;
+        let reading = Reading::Sample(sample);
         self.watch.observe(&Observation { reading, returning_until }, self.now);
     }
 

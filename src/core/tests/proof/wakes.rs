@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossfade_core::floor::Found;
 use crossfade_core::reason::Reason;
 
-use crate::build::{NOW, ago, moved, seconds, standing_at};
+use crate::build::{NOW, ago, moved, percent, seconds, standing_at};
 use crate::r3_failing_outright::failing;
 use crate::r3_what_legacy_shows::{fails, measured, retreating, strained};
 use crate::sampled::millis;
@@ -38,8 +38,8 @@ fn when_legacy_has_not_failed_by_the_retreat_for_a_while() {
     };
     assert_eq!(after(&strained(28).decide()), Some(seconds(2)));
     // Then it goes on.
-    let weights = [29, 30].map(|before| strained(before).decide().state.intended.unwrap().percent());
-    assert_eq!(weights, [50.0, 25.0]);
+    let weights = [29, 30].map(|before| strained(before).decide().state.intended.unwrap());
+    assert_eq!(weights, [percent(50), percent(25)]);
 }
 
 #[test]
