@@ -11,6 +11,9 @@ use crate::core::time::Time;
 /// A smaller difference of the clocks is not followed, in milliseconds.
 const TREMBLE: u64 = 1_000;
 
+/// What needs no exact moment is done at multiples of this: see [`Clock::beat`].
+const BEAT: Duration = Duration::from_millis(50);
+
 /// Reads the time.
 #[derive(Debug)]
 pub struct Clock {
@@ -39,6 +42,14 @@ impl Clock {
     pub fn instant(&self, time: Time) -> Instant {
         // Far futures are capped: an instant must be representable.
         self.started + time.since(self.anchor).min(Duration::from_hours(24 * 365))
+    }
+
+    /// The first beat after an instant. Timers that end together wake the process once: a thousand plans that
+    /// each look every second would else wake it a thousand times, which costs more than what they look at.
+    pub fn beat(&self, instant: Instant) -> Instant {
+        let since = instant.saturating_duration_since(self.started);
+        let beats = since.as_nanos() / BEAT.as_nanos() + 1;
+        self.started + u32::try_from(beats).map_or(since, |beats| BEAT * beats)
     }
 
     /// How far the wall clock is ahead of this one, in milliseconds; status shows wall times. It
@@ -80,6 +91,14 @@ mod tests {
         assert_eq!(later, Time::from_millis(1_090_000));
         assert_eq!(clock.instant(later), started + Duration::from_secs(90));
         assert_eq!(clock.instant(Time::from_millis(5)), started);
+    }
+
+    #[test]
+    fn what_ends_between_two_beats_ends_with_the_second() {
+        let (started, millis) = (Instant::now(), Duration::from_millis);
+        let clock = Clock { started, anchor: Time::default(), offset: AtomicI64::new(0) };
+        let beat = |after| clock.beat(started + millis(after)).duration_since(started);
+        assert_eq!([0, 1, 49, 50, 1_020].map(beat), [50, 50, 50, 100, 1_050].map(millis));
     }
 
     #[test]

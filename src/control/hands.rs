@@ -1,8 +1,9 @@
 //! The lanes, samplers and pollers that run: started and ended as plans come, change and go. One lane
-//! per instance and plan, one sampler per database and credentials, one poller per figure and plan.
+//! per instance and plan, one lookout per load balancer and way to it, one sampler per database and
+//! credentials, one poller per figure and plan.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use kube::Client;
 use tokio::sync::watch;
@@ -13,12 +14,15 @@ use super::counters::Counters;
 use super::fleet::{DatabaseId, LaneHandle, LaneId};
 use super::key::PlanKey;
 use super::lane::Lane;
+use super::lookout::Post;
 use super::mailbox::Mailbox;
 use super::operator::Operator;
 use super::pace::Pace;
 use super::poller::Poller;
 use super::sampler::Sampler;
-use super::wire::{DatabaseWire, FigureWire, InstanceWire};
+use super::seat::Seat;
+use super::wire::{DatabaseWire, FigureWire, InstanceWire, Way};
+use crate::route::Instance;
 
 /// A lane that runs.
 pub struct Running {
@@ -63,6 +67,8 @@ pub struct Hands {
     /// All lanes, to be waited for at the end.
     pub lanes: TaskTracker,
     samplers: Vec<Sampled>,
+    /// Where the lanes of a load balancer are looked after, as long as there are any.
+    posts: Vec<(Way, Weak<Post>)>,
     /// Those who count pods.
     pub counters: Counters,
     /// What lanes on their way out still hold, and when they let go of it.
@@ -78,6 +84,7 @@ impl Hands {
             operator,
             lanes: TaskTracker::new(),
             samplers: Vec::new(),
+            posts: Vec::new(),
             leaving: Vec::new(),
             names: 0,
         }
@@ -127,16 +134,12 @@ impl Hands {
 
     fn start(&mut self, plan: &PlanKey, wire: &InstanceWire, id: Option<LaneId>) -> Result<Running, String> {
         let instance = wire.open()?;
+        let post = self.post(wire)?;
         let id = id.unwrap_or_else(|| self.name());
         let mailbox = Arc::new(Mailbox::default());
-        let lane = Lane {
-            plan: plan.clone(),
-            id,
-            instance,
-            mailbox: mailbox.clone(),
-            operator: self.operator.clone(),
-            asked: None,
-        };
+        let Instance::HaProxy(haproxy) = &instance;
+        let seat = Arc::new(Seat::new(plan.clone(), id, mailbox.clone(), haproxy.backend().clone()));
+        let lane = Lane { seat: seat.clone(), instance, operator: self.operator.clone(), asked: None };
         let (asked, ended) = (CancellationToken::new(), CancellationToken::new());
         self.leaving.retain(|(_, ended)| !ended.is_cancelled());
         let route = wire.route();
@@ -147,11 +150,28 @@ impl Hands {
             for holder in holders {
                 holder.cancelled().await;
             }
+            let place = post.take(seat);
             lane.work().await;
-            drop(done);
+            drop((place, post, done));
         });
         self.operator.crew.start(format!("lane {plan} {route}"), &asked, work);
         Ok(Running { wire: wire.clone(), handle: LaneHandle { id, mailbox }, asked, ended })
+    }
+
+    /// Where the lanes of this load balancer are looked after.
+    fn post(&mut self, wire: &InstanceWire) -> Result<Arc<Post>, String> {
+        self.posts.retain(|(_, post)| post.strong_count() > 0);
+        let way = wire.way();
+        let known = self.posts.iter().find(|(other, _)| *other == way);
+        if let Some(post) = known.and_then(|(_, post)| post.upgrade()) {
+            return Ok(post);
+        }
+        let (post, lookout, stop) = Post::new(wire.line()?, self.operator.clone());
+        let name = format!("lookout {}", wire.address());
+        self.operator.crew.start(name, &stop, lookout.look_out(stop.clone()));
+        let post = Arc::new(post);
+        self.posts.push((way, Arc::downgrade(&post)));
+        Ok(post)
     }
 
     /// Polls these figures too, if they are not polled yet.

@@ -1,6 +1,6 @@
-//! A lane: the only writer of one instance of one route. It reads the instance every second, writes
-//! what is ordered, each write with a fence and a timeout, and decides nothing. No lane waits for
-//! another.
+//! A lane: the only writer of one instance of one route. It reads the instance when it is asked to, which is every
+//! second unless the [lookout](super::lookout) reads for it, writes what is ordered, each write with a fence and a
+//! timeout, and decides nothing. No lane waits for another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +8,14 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-use super::fleet::LaneId;
-use super::key::PlanKey;
-use super::mailbox::{Mailbox, Order, Task};
+use super::mailbox::{Order, Task};
 use super::operator::Operator;
 use super::reconcile::Refused;
+use super::seat::Seat;
 use crate::core::fence::Permit;
 use crate::core::route::{Purpose, Reading};
 use crate::route::{self, Instance, haproxy};
 
-/// How often an instance is read; a reload must be seen within 2 s (R8).
-const LOOK: Duration = Duration::from_secs(1);
 /// How long a reading may take.
 const READ: Duration = Duration::from_secs(2);
 /// How long a write with its read-back may take. The lease must outlive it.
@@ -26,14 +23,10 @@ const WRITE: Duration = Duration::from_secs(2);
 
 /// One lane.
 pub struct Lane {
-    /// The plan.
-    pub plan: PlanKey,
-    /// The lane's name.
-    pub id: LaneId,
+    /// Whose it is, and where its orders come from.
+    pub seat: Arc<Seat>,
     /// The instance that it owns.
     pub instance: Instance,
-    /// Where its orders come from.
-    pub mailbox: Arc<Mailbox>,
     /// What the tasks share.
     pub operator: Arc<Operator>,
     /// When its Secret was last asked to be read again.
@@ -52,20 +45,15 @@ enum Done {
 impl Lane {
     /// Works until the mailbox is closed and empty.
     pub async fn work(mut self) {
-        let mut look = Instant::now();
+        let seat = Arc::clone(&self.seat);
+        seat.mailbox.look();
         loop {
-            let task = tokio::select! {
-                biased;
-                task = self.mailbox.next() => task,
-                () = tokio::time::sleep_until(look) => Task::Look,
-            };
+            let task = seat.mailbox.next().await;
+            let _busy = seat.begin();
             match task {
                 Task::End => return,
                 Task::Write(order) => self.carry_out(&order).await,
-                Task::Look => {
-                    look = Instant::now() + LOOK;
-                    self.look().await;
-                }
+                Task::Look => self.look().await,
             }
         }
     }
@@ -75,11 +63,11 @@ impl Lane {
         let result = tokio::select! {
             biased;
             // An order is written at once; it reads the instance back itself.
-            () = self.mailbox.any_order() => return,
+            () = self.seat.mailbox.any_order() => return,
             read = read => read,
         };
         let result = self.judge(result, READ);
-        self.operator.fleet(|fleet, now| fleet.read(&self.plan, self.id, result, now));
+        self.operator.fleet(|fleet, now| fleet.read(&self.seat.plan, self.seat.lane, result, now));
     }
 
     async fn carry_out(&mut self, order: &Order) {
@@ -94,10 +82,10 @@ impl Lane {
             let took = order.cause.elapsed();
             self.operator.metrics.read_back(took.as_secs_f64());
             // `make bench` wants more than a histogram's buckets.
-            tracing::debug!(plan = %self.plan, micros = took.as_micros(), "retreat read back");
+            tracing::debug!(plan = %self.seat.plan, micros = took.as_micros(), "retreat read back");
         }
-        self.operator.metrics.route_write(&self.plan.labels(), word(order.purpose), outcome);
-        self.operator.fleet(|fleet, now| fleet.written(&self.plan, self.id, order, result, now));
+        self.operator.metrics.route_write(&self.seat.plan.labels(), word(order.purpose), outcome);
+        self.operator.fleet(|fleet, now| fleet.written(&self.seat.plan, self.seat.lane, order, result, now));
     }
 
     async fn write(&mut self, order: &Order) -> Done {
@@ -121,7 +109,7 @@ impl Lane {
             biased;
             write = write => write,
             // Written after it on the same connection, and read back.
-            () = self.mailbox.any_retreat() => return Done::GivenUp,
+            () = self.seat.mailbox.any_retreat() => return Done::GivenUp,
         };
         Done::Read(self.judge(written, WRITE))
     }
@@ -132,6 +120,7 @@ impl Lane {
         result: Result<Result<Reading, route::Error>, Elapsed>,
         within: Duration,
     ) -> Result<Reading, String> {
+        self.seat.answered(matches!(result, Ok(Ok(_))));
         let error = match result {
             Ok(Ok(reading)) => return Ok(reading),
             Ok(Err(error)) => error,
@@ -139,7 +128,7 @@ impl Lane {
         };
         let route::Error::HaProxy(cause) = &error;
         if matches!(cause, haproxy::Error::Tls { .. }) {
-            self.operator.reread(&mut self.asked, Refused::Route(self.plan.clone()));
+            self.operator.reread(&mut self.asked, Refused::Route(self.seat.plan.clone()));
         }
         Err(error.to_string())
     }

@@ -29,7 +29,7 @@ use crate::core::time::Time;
 /// How often is looked whether something changed that nobody asked to record, such as a condition.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a whole status is made and compared with what is stored, when nothing asks for it earlier.
-const COMPARE: Duration = Duration::from_secs(30);
+const COMPARE: Duration = Duration::from_mins(1);
 /// The first and the longest wait after a failure.
 const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 /// How often a write that finds another version is made anew at once.
@@ -134,7 +134,7 @@ impl Recorder {
             let cause = tokio::select! {
                 () = stop.cancelled() => Cause::End,
                 () = self.desk.wake.notified(), if wait == LOOK => Cause::Asked,
-                () = tokio::time::sleep(wait) => Cause::Time,
+                () = tokio::time::sleep_until(self.operator.clock.beat(Instant::now() + wait)) => Cause::Time,
             };
             match self.step(&mut stored, cause).await {
                 Ok(()) => (wait, retry, told) = (LOOK, RETRY[0], None),

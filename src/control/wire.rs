@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::floors::FloorWire;
+use super::lookout;
 use super::pace::Pace;
 use super::secrets::{Lack, Secrets};
 use super::workloads::WorkloadWire;
@@ -50,6 +51,13 @@ pub struct InstanceWire {
     backend: String,
     legacy: Vec<String>,
     kubernetes: Vec<String>,
+    tls: Option<[Vec<u8>; 3]>,
+}
+
+/// How to reach a load balancer: its address, and what both sides show each other.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Way {
+    address: String,
     tls: Option<[Vec<u8>; 3]>,
 }
 
@@ -173,8 +181,28 @@ impl InstanceWire {
         route(&self.address, &self.backend)
     }
 
+    /// Where it is.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// How its load balancer is reached.
+    pub fn way(&self) -> Way {
+        Way { address: self.address.clone(), tls: self.tls.clone() }
+    }
+
     /// An instance that connects with its first reading.
     pub fn open(&self) -> Result<Instance, String> {
+        haproxy::Instance::new(self.config()?).map(Instance::HaProxy).map_err(|error| error.to_string())
+    }
+
+    /// A line to its load balancer, for whatever is read there.
+    pub fn line(&self) -> Result<haproxy::Line, String> {
+        let config = haproxy::Config { timeout: lookout::TIMEOUT, ..self.config()? };
+        haproxy::Line::new(&config).map_err(|error| error.to_string())
+    }
+
+    fn config(&self) -> Result<haproxy::Config, String> {
         let globs = |patterns: &[String]| {
             let globs = patterns.iter().map(|pattern| haproxy::Glob::parse(pattern));
             globs.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())
@@ -185,15 +213,14 @@ impl InstanceWire {
                 Some(Arc::new(haproxy::tls::client_config(ca, cert, key).map_err(|error| error.to_string())?))
             }
         };
-        let config = haproxy::Config {
+        Ok(haproxy::Config {
             address: haproxy::Address::parse(&self.address).map_err(|error| error.to_string())?,
             backend: self.backend.clone(),
             legacy_servers: globs(&self.legacy)?,
             kubernetes_servers: globs(&self.kubernetes)?,
             tls,
             timeout: haproxy::TIMEOUT,
-        };
-        haproxy::Instance::new(config).map(Instance::HaProxy).map_err(|error| error.to_string())
+        })
     }
 }
 

@@ -26,16 +26,30 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// Whether the same is measured as for `other`: what is known of that counts on. (What nobody measures, such
+    /// Where demand is read, if the plan says it.
+    pub fn demand_from(&self) -> Option<Source> {
+        self.demand.map(|demand| demand.from)
+    }
+
+    /// Whether `figure` is measured as it is for `other`: what is known of it counts on. (What nobody measures, such
     /// as a promise, may differ.)
-    pub fn is_measured_as(&self, other: &Self) -> bool {
-        let demand = |it: &Self| it.demand.map(|demand| demand.from);
-        let legacy = |it: &Self| it.legacy.map(|legacy| legacy.capacity);
-        let pods = |it: &Self| -> Vec<(String, Duration)> {
-            let workloads = it.kubernetes.iter().flat_map(|side| &side.workloads);
-            workloads.map(|workload| (workload.name.clone(), workload.warm_up)).collect()
+    pub fn measures_as(&self, other: &Self, figure: Figure) -> bool {
+        let workload = |it: &Self, place: usize| -> Option<(String, Duration)> {
+            let workload = it.kubernetes.as_ref()?.workloads.get(place)?;
+            Some((workload.name.clone(), workload.warm_up))
         };
-        demand(self) == demand(other) && legacy(self) == legacy(other) && pods(self) == pods(other)
+        match figure {
+            Figure::Demand => self.demand_from() == other.demand_from(),
+            Figure::LegacyCapacity => {
+                let from = |it: &Self| it.legacy.map(|legacy| legacy.capacity);
+                from(self) == from(other)
+            }
+            Figure::Pods(place) => workload(self, place) == workload(other, place),
+            Figure::Ready(place) => {
+                let name = |it: &Self| workload(it, place).map(|(name, _)| name);
+                name(self) == name(other)
+            }
+        }
     }
 }
 

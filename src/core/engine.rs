@@ -17,7 +17,7 @@ use crate::plan::{InstanceIndex, Plan};
 use crate::reason::Reason;
 use crate::report::{self, Report};
 use crate::route::{self, Order, Outcome, Reading};
-use crate::seen::{Authority, Figures, Seen, Wishes};
+use crate::seen::{Authority, Seen, Wishes};
 use crate::state::{GuardKey, State, Volatile};
 use crate::surge::Look;
 use crate::time::Time;
@@ -91,11 +91,7 @@ impl Engine {
         };
         self.seen.instances = plan.instance_keys().map(fresh).collect();
         self.standing = None;
-        let same = plan.routes == self.plan.routes && plan.capacity.is_measured_as(&self.plan.capacity);
-        if !same {
-            self.loads = vec![load::Meter::default(); self.seen.instances.len()];
-            self.seen.figures = Figures::default();
-        }
+        let counted = self.keep_figures(&plan);
         self.seen.judgements = plan
             .databases
             .iter()
@@ -106,8 +102,7 @@ impl Engine {
             .collect();
         self.seen.looks = vec![Look::default(); plan.databases.len()];
         self.keep_stage(&plan);
-        self.keep_costs(&plan, same);
-        self.keep_ready(&plan);
+        self.keep_costs(&plan, counted);
         self.plan = plan;
         self.levels = self.read_levels();
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 mod counted;
 mod faults;
+mod lookout;
 mod secured;
 mod servers;
 mod traffic;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::leave::{changed, give_back};
@@ -120,10 +120,11 @@ impl Keeper {
     /// Keeps them until `stop`.
     pub async fn keep(mut self, stop: CancellationToken) {
         loop {
+            let due = self.space.operator.clock.beat(Instant::now() + self.look.min(COMPARE));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.promises.notified() => {}
-                () = sleep(self.look.min(COMPARE)) => {}
+                () = sleep_until(due) => {}
             }
             tokio::select! {
                 () = stop.cancelled() => return,

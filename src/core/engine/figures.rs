@@ -3,8 +3,9 @@
 use super::Engine;
 use crate::capacity::{Capacity, Figure};
 use crate::floor::Found;
+use crate::load;
 use crate::plan::Plan;
-use crate::ready::Ready;
+use crate::seen::Figures;
 use crate::time::Time;
 
 impl Engine {
@@ -31,14 +32,32 @@ impl Engine {
         figures.ready.see(known, now);
     }
 
-    /// Where a pod is said to carry another figure, none was lost by that.
-    pub(super) fn keep_ready(&mut self, plan: &Plan) {
-        let each = |capacity: &Capacity| -> Vec<f64> {
-            let workloads = capacity.kubernetes.iter().flat_map(|side| &side.workloads);
-            workloads.map(|workload| workload.requests_per_second_per_pod).collect()
-        };
-        if each(&plan.capacity) != each(&self.plan.capacity) {
-            self.seen.figures.ready = Ready::default();
+    /// Keeps of a changed plan what it measures as before; whether that is so of the load. A brake that finds less
+    /// known than a moment ago would go by what was once asked for.
+    pub(super) fn keep_figures(&mut self, plan: &Plan) -> bool {
+        let (is, was) = (&plan.capacity, &self.plan.capacity);
+        let counted = plan.routes == self.plan.routes && is.demand_from() == was.demand_from();
+        let known = std::mem::take(&mut self.seen.figures);
+        let mut kept = Figures { measured: known.measured, ..Figures::default() };
+        kept.measured.retain(|figure, _| is.measures_as(was, *figure));
+        if counted {
+            let Figures { load, split, failing_since, steady, .. } = known;
+            kept = Figures { load, split, failing_since, steady, ..kept };
+        } else {
+            self.loads = vec![load::Meter::default(); self.seen.instances.len()];
         }
+        let workloads = |capacity: &Capacity| -> Vec<(String, f64)> {
+            let workloads = capacity.kubernetes.iter().flat_map(|side| &side.workloads);
+            workloads.map(|it| (it.name.clone(), it.requests_per_second_per_pod)).collect()
+        };
+        let (is, was) = (workloads(is), workloads(was));
+        let names = |workloads: &[(String, f64)]| -> Vec<String> {
+            workloads.iter().map(|(name, _)| name.clone()).collect()
+        };
+        // Where a pod is said to carry another figure, none was lost by that.
+        kept.ready = Some(known.ready).filter(|_| is == was).unwrap_or_default();
+        kept.floors = Some(known.floors).filter(|_| names(&is) == names(&was)).unwrap_or_default();
+        self.seen.figures = kept;
+        counted
     }
 }

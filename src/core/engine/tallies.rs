@@ -18,7 +18,7 @@ impl Engine {
         self.seen.lessons.iter_mut().for_each(Lessons::interrupt);
     }
 
-    /// What databases that stay have cost stays, if the load is measured the `same` way, and their sides are told
+    /// What databases that stay have cost stays, if the load is counted the `same` way, and their sides are told
     /// apart, or not, as before.
     pub(super) fn keep_costs(&mut self, plan: &Plan, same: bool) {
         let tallies = std::mem::take(&mut self.seen.tallies);

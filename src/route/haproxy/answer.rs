@@ -111,12 +111,14 @@ fn statistics<'a>(backend: &str, stat: &'a str) -> Result<HashMap<&'a str, Stati
     let (proxy, server) = (columns.index("pxname")?, columns.index("svname")?);
     let backup = columns.index("bck")?;
     let counters = counted::Counters::find(|name| columns.index(name).ok());
+    // Most columns stand after the last that is read.
+    let last = counters.as_ref().map_or(0, counted::Counters::last).max(proxy).max(server).max(backup);
     // All columns used stand before the first that may hold a comma or a quote.
     let mut known = HashMap::new();
     let mut row = Vec::with_capacity(COLUMNS);
     for line in lines {
         row.clear();
-        row.extend(line.split(','));
+        row.extend(line.split(',').take(last + 1));
         if row.get(proxy) == Some(&backend)
             && let Some(name) = row.get(server)
         {

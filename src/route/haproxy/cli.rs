@@ -10,14 +10,15 @@ use super::Error;
 use super::address::Address;
 use memchr::memmem;
 use rustls::pki_types::ServerName;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-/// The most bytes that the answers of one exchange may have. `show stat` takes about 400 for a
-/// server, the longest of the answers, so this is enough for 2,000 servers.
+/// The most bytes that one answer may have. `show stat` takes about 400 for a server, the longest of the
+/// answers, so this is enough for 2,000 servers.
 const LONGEST: usize = 1 << 20;
 
 /// How much is read at once: HAProxy's buffers hold as much (`tune.bufsize`, 16 KiB by default).
@@ -99,14 +100,12 @@ impl Connection {
             self.output.push(b'\n');
         }
         self.send().await.map_err(|error| broken(&self.address, error))?;
-        let mut received = self.input.len();
         while self.answers.len() < self.asked {
             self.input.reserve(CHUNK);
             let read = self.stream.read_buf(&mut self.input).await;
             let read = read.map_err(|error| broken(&self.address, error))?;
-            received += read;
             self.take_answers()?;
-            if received > LONGEST {
+            if self.input.len() > LONGEST {
                 return Err(Error::TooLong { address: self.address.clone(), limit: LONGEST });
             }
             if read == 0 && self.answers.len() < self.asked {
@@ -156,7 +155,7 @@ impl Connection {
             if self.orphans > 0 {
                 self.orphans -= 1;
             } else if self.answers.len() < self.asked {
-                self.answers.push(String::from_utf8_lossy(answer).trim().to_owned());
+                self.answers.push(text(answer).trim().to_owned());
             } else {
                 return Err(Error::NotHaProxy { address: self.address.clone(), answer: excerpt(answer) });
             }
@@ -188,6 +187,11 @@ fn broken(address: &Address, error: std::io::Error) -> Error {
             _ => Error::Connect { address: address.clone(), source: error },
         },
     }
+}
+
+/// An answer as text. It nearly always is one, and to see that is much faster than to mend it.
+fn text(answer: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(answer).map_or_else(|_| String::from_utf8_lossy(answer), Cow::Borrowed)
 }
 
 /// The beginning of an answer, printable.

@@ -66,6 +66,12 @@ impl Counters {
         })
     }
 
+    /// The last column that is read.
+    pub fn last(&self) -> usize {
+        let Self { stot, lbtot, req_tot, hrsp_5xx, econ, eresp, wretr, wredis } = self;
+        [stot, lbtot, req_tot, hrsp_5xx, econ, eresp, wretr, wredis].into_iter().copied().fold(0, usize::max)
+    }
+
     /// What a server's row says; `None` if it is cut short, or a counter is no number. Each figure
     /// only grows while the process lives and the server stays, but for `stot - wretr` while a server
     /// that cookies choose begins to refuse.

@@ -12,22 +12,26 @@
 //! them, are second writers. With `slowstart` a server that came up gets less than its weight for a
 //! while, which the reading does not show; to set a weight starts none (seen on HAProxy 2.6.12).
 //! Servers of one pool that are to get different weights are not supported. A standing connection
-//! takes one of the socket's `stats maxconn` (10 by default). A name that stands for several
-//! processes, as behind a virtual address, shows as a process that restarts: name each one.
+//! takes one of the socket's `stats maxconn` (10 by default): each plan has one to each process, and
+//! where more than eight plans share a process one more reads for them all. A name that stands for
+//! several processes, as behind a virtual address, shows as a process that restarts: name each one.
 
 mod address;
 mod answer;
+mod backend;
 mod cli;
 mod counted;
+mod line;
 mod pools;
 pub mod share;
 pub mod tls;
 
 pub use address::{Address, AddressError};
+pub use backend::Backend;
+pub use line::Line;
 pub use pools::{Fault, Glob, GlobError};
 
 use answer::Process;
-use cli::Connection;
 use crossfade_core::route::Reading;
 use crossfade_core::weight::Weight;
 use pools::Pools;
@@ -56,15 +60,11 @@ pub struct Config {
 /// The usual limit of one exchange.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many connections are tried in one exchange: one that may be stale, a new one, and one more
-/// if a process on its way out took that.
-const TRIES: u32 = 3;
-
 /// One HAProxy process.
 #[derive(Debug)]
 pub struct Instance {
-    config: Config,
-    connection: Option<Connection>,
+    backend: Arc<Backend>,
+    line: Line,
 }
 
 /// Why an instance could not be read or written.
@@ -200,24 +200,24 @@ pub enum Error {
 impl Instance {
     /// An instance that is not connected yet.
     pub fn new(config: Config) -> Result<Self, Error> {
-        if !pools::is_name(&config.backend) {
-            return Err(Error::Name { backend: config.backend });
-        }
-        if matches!(config.address, Address::Tls { .. }) && config.tls.is_none() {
-            return Err(Error::NoCertificate { address: config.address });
-        }
-        Ok(Self { config, connection: None })
+        let line = Line::new(&config)?;
+        Ok(Self { backend: Arc::new(Backend::new(config)?), line })
     }
 
     /// Where it is.
     pub const fn address(&self) -> &Address {
-        &self.config.address
+        self.line.address()
+    }
+
+    /// Its backend.
+    pub const fn backend(&self) -> &Arc<Backend> {
+        &self.backend
     }
 
     /// What the instance stands at.
     pub async fn read(&mut self) -> Result<Reading, Error> {
         let (process, pools) = self.exchange(Vec::new()).await?;
-        self.reading(&process, &pools)
+        self.backend.reading(&process, &pools)
     }
 
     /// Sets every server of both pools so that the pools stand as near as they can to `weight`
@@ -229,98 +229,24 @@ impl Instance {
     /// late by a process that was stuck: the next reading shows it.
     pub async fn write(&mut self, weight: Weight) -> Result<Reading, Error> {
         let (_, pools) = self.exchange(Vec::new()).await?;
-        let (process, pools) = self.exchange(pools.commands(&self.config.backend, weight)).await?;
-        self.reading(&process, &pools)
+        let (process, pools) = self.exchange(pools.commands(self.backend.name(), weight)).await?;
+        self.backend.reading(&process, &pools)
     }
 
-    fn reading(&self, process: &Process, pools: &Pools) -> Result<Reading, Error> {
-        pools.reading(process).map_err(|fault| self.servers(fault))
-    }
-
-    /// Sends the commands that set something, then those that ask how things stand, in one go and
-    /// within the time limit.
+    /// Sends the commands that set something, whose answers must be empty, then those that ask how things
+    /// stand.
     async fn exchange(&mut self, set: Vec<String>) -> Result<(Process, Pools), Error> {
-        let backend = &self.config.backend;
-        let ask = [
-            format!("show servers state {backend}"),
-            // Servers only (4), all of them (-1).
-            format!("show stat {backend} 4 -1"),
-            "show info".to_owned(),
-        ];
-        let commands: Vec<_> = set.into_iter().chain(ask).collect();
-        let limit = self.config.timeout;
-        let Ok(answered) = tokio::time::timeout(limit, self.ask(&commands)).await else {
-            let address = self.config.address.clone();
-            // What is left on it can no longer be told from a new answer's beginning in time.
-            return match self.connection.take() {
-                Some(_) => Err(Error::Timeout { address, limit }),
-                None => Err(Error::Unreachable { address, limit }),
-            };
-        };
-        let (process, answers) = answered?;
-        self.understand(&commands, &answers).map(|pools| (process, pools))
-    }
-
-    /// Sends the commands and collects their answers from a process that is here to stay.
-    async fn ask(&mut self, commands: &[String]) -> Result<(Process, Vec<String>), Error> {
-        let address = self.config.address.clone();
-        for _ in 0..TRIES {
-            let connection = match &mut self.connection {
-                Some(connection) => connection,
-                none => none.insert(Connection::open(&address, self.config.tls.as_ref()).await?),
-            };
-            let standing = connection.greeted();
-            let answers = match connection.exchange(commands).await {
-                Ok(answers) => answers,
-                Err(error) => {
-                    self.connection = None;
-                    // A connection that had worked may have been closed meanwhile: by a restart, or
-                    // idle for longer than `stats timeout`. To set a weight twice is harmless.
-                    match error {
-                        Error::Closed { .. } | Error::Connect { .. } | Error::Tls { .. } if standing => {
-                            continue;
-                        }
-                        error => return Err(error),
-                    }
-                }
-            };
-            let (asked, info) = (commands.last().cloned(), answers.last().map_or("", String::as_str));
-            match answer::process(info) {
-                Ok(process) if process.stopping => self.connection = None,
-                Ok(process) => return Ok((process, answers)),
-                Err(missing) => {
-                    self.connection = None;
-                    return Err(Error::Incomplete { address, command: asked.unwrap_or_default(), missing });
-                }
-            }
+        let commands: Vec<_> = set.iter().cloned().chain(self.backend.questions()).collect();
+        let (process, answers) = self.line.exchange(commands).await?;
+        let (done, told) = answers.split_at(set.len().min(answers.len()));
+        let pools = self.backend.understand(told);
+        let refused = set.iter().zip(done).find(|(_, answer)| !answer.is_empty());
+        // Without the backend every command is refused.
+        if let Some((command, answer)) = refused
+            && !matches!(pools, Err(Error::NoBackend { .. }))
+        {
+            return Err(self.backend.refused(command, answer));
         }
-        Err(Error::Stopping { address })
-    }
-
-    /// Takes the answers apart: those to `set` must be empty.
-    fn understand(&self, commands: &[String], answers: &[String]) -> Result<Pools, Error> {
-        let Config { address, backend, legacy_servers, kubernetes_servers, .. } = &self.config;
-        let [set @ .., state, stat, _] = answers else {
-            return Err(Error::Closed { address: address.clone() });
-        };
-        if state == "Can't find backend." {
-            return Err(Error::NoBackend { address: address.clone(), backend: backend.clone() });
-        }
-        let refused = commands.iter().zip(set).find(|(_, answer)| !answer.is_empty());
-        if let Some((command, answer)) = refused {
-            let (address, command) = (address.clone(), command.clone());
-            return Err(Error::Refused { address, command, answer: cli::excerpt(answer.as_bytes()) });
-        }
-        let servers = answer::servers(backend, state, stat).map_err(|missing| Error::Incomplete {
-            address: address.clone(),
-            command: format!("show servers state {backend}"),
-            missing,
-        })?;
-        Pools::sort(servers, legacy_servers, kubernetes_servers).map_err(|fault| self.servers(fault))
-    }
-
-    fn servers(&self, fault: Fault) -> Error {
-        let Config { address, backend, .. } = &self.config;
-        Error::Servers { address: address.clone(), backend: backend.clone(), fault }
+        Ok((process, pools?))
     }
 }

@@ -1,6 +1,6 @@
 //! R1: which times teach what a step does, as the engine takes samples in.
 
-use crossfade_core::capacity::Source;
+use crossfade_core::capacity::{Kubernetes, Source};
 use crossfade_core::connects::Tally;
 use crossfade_core::engine::Engine;
 use crossfade_core::meter::{Observation, Reading, Sample};
@@ -250,7 +250,12 @@ fn a_changed_plan_keeps_load_and_costs_that_it_measures_in_the_same_way() {
     };
     let promises: fn(&mut Plan) = |plan| plan.capacity.takeover.legacy = 0.5;
     assert_eq!((changed(false, promises), changed(true, promises)), ((2, false, true), (0, true, true)));
-    let elsewhere: fn(&mut Plan) = |plan| plan.capacity.legacy = None;
+    let less: fn(&mut Plan) = |plan| plan.capacity.legacy = None;
+    assert_eq!((changed(false, less), changed(true, less)), ((2, false, true), (0, true, true)));
+    let pods: fn(&mut Plan) =
+        |plan| plan.capacity.kubernetes = Some(Kubernetes { workloads: vec![], headroom: 0.2 });
+    assert_eq!((changed(false, pods), changed(true, pods)), ((2, false, true), (0, true, true)));
+    let elsewhere: fn(&mut Plan) = |plan| plan.capacity.demand.as_mut().unwrap().from = declared(1_000.0);
     assert_eq!((changed(false, elsewhere), changed(true, elsewhere)), ((0, false, false), (0, false, false)));
     let rerouted: fn(&mut Plan) = |plan| plan.routes[0].name = "other".into();
     assert_eq!((changed(false, rerouted), changed(true, rerouted)), ((0, false, false), (0, false, false)));
