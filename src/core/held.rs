@@ -239,4 +239,19 @@ mod tests {
             assert!(passes(test, 20.0, &beyond), "{test:?} {beyond:?}");
         }
     }
+
+    #[test]
+    fn what_is_old_is_dropped_and_what_is_young_is_not() {
+        let mut recent = Recent::default();
+        for millis in 0..10 {
+            let at = Time::from_millis(millis);
+            let value = Kept { at, covers: 1, value: 0.0, per_second: 0.0, saturated: false, full_in: None };
+            recent.push(value);
+        }
+        let first = recent.first_but(|value| value.at < Time::from_millis(7));
+        assert_eq!((first, recent.end()), (7, 10));
+        recent.drop_before(first);
+        let kept: Vec<_> = recent.newest_first().map(|value| value.at.as_millis()).collect();
+        assert_eq!((kept, recent.end()), (vec![9, 8, 7], 10));
+    }
 }

@@ -216,6 +216,12 @@ mod tests {
         assert_eq!(young.highest(now), None);
         let (known, now) = steady(&[900.0, 1100.0], 10);
         assert_eq!(known.highest(now), Some(1000.0));
+        // Each by the time that it stands for.
+        let mut uneven = Steady::default();
+        for (demand, span) in [(900.0, 2), (1_000.0, 8)] {
+            uneven.push(now, demand, Duration::from_secs(span));
+        }
+        assert_eq!(uneven.highest(now), Some(980.0));
     }
 
     #[test]

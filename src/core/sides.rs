@@ -239,4 +239,26 @@ mod tests {
         assert_eq!((normal(2_000, 0.005), normal(2_000, 0.004)), (Some(10_000.0), None));
         assert_eq!((normal(500, 0.005), normal(500, 0.004)), (Some(10_000.0), None));
     }
+
+    #[test]
+    fn what_is_normal_stands_still_while_it_is_held_then_moves_again_and_can_be_forgotten() {
+        let shown = |sides: &Sides| sides.normal().map(|it| (it.legacy.round(), it.kubernetes.round()));
+        let learn = |sides: &mut Sides, times: f64| {
+            let connects = BySide { legacy: 100.0 * times, kubernetes: 50.0 * times };
+            let shares = BySide { legacy: 0.5, kubernetes: 0.5 };
+            for _ in 0..1_000 {
+                sides.push(Duration::from_secs(1), connects, shares, false);
+            }
+        };
+        let mut sides = after(1_000, 1_000, (0.5, 0.5));
+        assert_eq!(shown(&sides), Some((200.0, 100.0)));
+        sides.freeze(None);
+        learn(&mut sides, 2.0);
+        assert_eq!(shown(&sides), Some((200.0, 100.0)));
+        sides.thaw();
+        learn(&mut sides, 2.0);
+        assert_eq!(shown(&sides), Some((400.0, 200.0)));
+        sides.relearn();
+        assert_eq!(shown(&sides), None);
+    }
 }

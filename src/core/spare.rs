@@ -199,6 +199,8 @@ mod tests {
     fn pools_may_take_a_fifth_of_a_database_s_rate_for_five_seconds() {
         let burst = |known: Spare, capacity, each| known.burst(capacity, each).map(Weight::hundredths);
         assert_eq!(burst(spare(10_000.0, 0.0, 0.0), 2_600.0, 2.0), Some(1_300));
+        assert_eq!(burst(spare(10_000.0, 0.0, 0.0), 2_600.0, 4.0), Some(650));
+        assert_eq!(burst(spare(100.0, 0.0, 0.0), 2.0, 1.0), Some(200));
         assert_eq!(burst(spare(10_000.0, 0.0, 0.0), 2_600.0, 0.0), None);
         assert_eq!(burst(spare(0.0, 0.0, 0.0), 2_600.0, 2.0), None);
         let peak = Spare { demand: None, ..spare(10_000.0, 0.0, 0.0) };

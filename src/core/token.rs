@@ -199,6 +199,27 @@ mod tests {
     }
 
     #[test]
+    fn whence_a_figure_comes_and_what_it_says_voids_it() {
+        let declared = |requests_per_second, until| Source::Declared { requests_per_second, until };
+        let noon = Some(Time::from_millis(1_000));
+        let sources = [
+            Source::Measured,
+            Source::Route(0),
+            Source::Route(1),
+            declared(100.0, None),
+            declared(200.0, None),
+            declared(200.0, noon),
+        ];
+        let tokens = sources.map(|from| {
+            let mut changed = plan();
+            let peak_window = Duration::from_hours(1);
+            changed.capacity.demand = Some(Demand { from, surge_factor: 1.5, peak_window });
+            token(&changed, 2)
+        });
+        assert_eq!(std::collections::BTreeSet::from(tokens.clone()).len(), tokens.len(), "{tokens:?}");
+    }
+
+    #[test]
     fn it_is_sixteen_hexadecimal_digits() {
         let token = token(&plan(), 0);
         assert_eq!(token.len(), 16);

@@ -128,6 +128,8 @@ fn thresholds_are_told_by_their_part_of_the_guard() {
         assert!(fields(&plan).contains(&field), "{field}: {:?}", check(&plan));
     }
     assert_eq!(check(&with_guard(right.0, right.1, right.2)), []);
+    let many_times = (AboveBaseline(100.0), AboveBaseline(100.0), BelowBaseline(1.2));
+    assert_eq!(check(&with_guard(many_times.0, many_times.1, many_times.2)), [], "no percentage");
     assert_eq!(check(&with_guard(right.0, right.0, right.2)), [], "pause and rollback may be the same");
 }
 

@@ -64,6 +64,10 @@ fn each_mistake_about_capacity_is_told_at_its_field_alone() {
     type Edit = (&'static str, fn(&mut Plan));
     let edits: &[Edit] = &[
         ("spec.demand", |plan| plan.capacity.demand = None),
+        ("spec.demand", |plan| {
+            let kubernetes = plan.capacity.kubernetes.take();
+            plan.capacity = Capacity { kubernetes, ..Capacity::default() };
+        }),
         ("spec.demand.route", |plan| demand(plan).from = Source::Route(1)),
         ("spec.demand.requestsPerSecond", |plan| demand(plan).from = declared(0.0)),
         ("spec.demand.requestsPerSecond", |plan| demand(plan).from = declared(f64::INFINITY)),

@@ -219,6 +219,40 @@ fn it_moves_at_most_once_in_its_time_and_off_means_never() {
 }
 
 #[test]
+fn a_rise_waits_for_the_stage_s_ramp_too() {
+    let ramp = |every| {
+        between(6.0, 10.0).but(|case| {
+            case.state.last_step = Some(ago(minutes(20)));
+            case.plan.stages[2].ramp = Some(Ramp { step: percent(1), every: minutes(every) });
+        })
+    };
+    assert_eq!((goes(&ramp(21)), goes(&ramp(20))), (STAYS, (51.0, 200)));
+}
+
+#[test]
+fn a_stage_that_begins_below_what_was_moved_begins_at_its_own_weight() {
+    let waits = moved(between(10.0, 20.0), 200).soaked().but(|case| {
+        case.state.last_step = Some(ago(minutes(1)));
+        case.plan.stages[3].ramp = Some(Ramp { step: percent(5), every: minutes(60) });
+    });
+    let state = waits.decide().state;
+    assert_eq!((state.stage, state.shift, state.raise), (Some(3), 0, None));
+}
+
+#[test]
+fn what_was_moved_above_its_stage_walks_back_to_a_lowered_target() {
+    let lowered = moved(between(10.0, 20.0), 200).but(|case| case.plan.target_stage = Some("tenth".into()));
+    assert_eq!(lowered.decide().state.intended, Some(percent(27)));
+}
+
+#[test]
+fn what_stands_where_it_was_moved_is_not_recorded_again() {
+    let mut moved = moved(between(6.3, 10.0), 200);
+    moved.state = moved.decide().state;
+    assert_eq!(moved.decide().actions, []);
+}
+
+#[test]
 fn it_comes_back_when_both_have_room_with_something_to_spare() {
     assert_eq!(goes(&moved(between(10.0, 6.5), -200)), (48.0, -200), "not enough to stay");
     assert_eq!(goes(&moved(between(10.0, 6.58), -200)), (50.0, 0));

@@ -160,6 +160,17 @@ fn a_single_instance_that_stands_too_high_takes_all_that_legacy_has_room_for() {
 }
 
 #[test]
+fn one_that_stands_too_low_takes_nothing_of_what_another_may_fall() {
+    // Legacy has half of all, and room for 3.5 points: 7 of the one of two that falls.
+    let both = high(563.158).but(|case| {
+        case.state.joined.clear();
+        case.state.volatile.ours.clear();
+        case.seen.instances[1].reading = Some((NOW, reading(percent(20))));
+    });
+    assert_eq!(both.writes()[0], (0, percent(73), Purpose::Retreat));
+}
+
+#[test]
 fn one_that_stands_too_high_while_legacy_is_full_says_what_helps() {
     let full = high(300.0);
     assert_eq!(full.writes(), []);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossfade_core::capacity::{Figure, Source};
 use crossfade_core::check::check;
 use crossfade_core::peaks::MEAN;
-use crossfade_core::periods::{Period, Periods};
+use crossfade_core::periods::{Course, Period, Periods};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, Phase, Report};
 use crossfade_core::state::{State, Volatile};
@@ -73,6 +73,19 @@ fn is_proven(case: &Case) -> bool {
 
 fn report(case: &Case) -> Report {
     report::of(&case.plan, &case.state, &case.seen, case.now)
+}
+
+#[test]
+fn a_period_is_a_peak_from_nine_tenths_of_the_highest_on_and_never_of_nothing() {
+    let peaks = |in_it: f64, highest: f64| {
+        let now = Some(Period { since: NOW, watched: hours(23), highest: in_it });
+        let mut periods = Periods { peaks: Vec::new(), now };
+        let course = periods.watch(hours(1), hours(24), highest, NOW + hours(24));
+        assert_eq!(course, Course::Full);
+        periods.peaks
+    };
+    assert_eq!([peaks(89.9, 100.0), peaks(90.0, 100.0)], [vec![], vec![90.0]]);
+    assert_eq!(peaks(0.0, 0.0), [0.0; 0]);
 }
 
 #[test]

@@ -112,6 +112,13 @@ fn each_step_in_calm_teaches_what_it_does() {
 }
 
 #[test]
+fn what_load_balancers_count_is_asked_for_steadily_each_second_once() {
+    let mut sampled = engine(false);
+    sampled.calm(30, 10);
+    assert_eq!(sampled.engine.seen().figures.steady.highest(sampled.now), Some(1_000.0));
+}
+
+#[test]
 fn what_is_late_is_waited_for() {
     let late = |_| Observation { reading: Reading::Late, returning_until: None };
     assert_eq!(learned_around(|sampled| says(sampled, late)), (1, 2));
@@ -161,6 +168,8 @@ fn another_plan_that_moves_is_not_calm() {
         sampled.engine.set_others_raising(None);
     };
     assert_eq!(learned_around(moves), (0, 1));
+    // It has moved already, by what another engine says.
+    assert_eq!(learned_around(|sampled| sampled.engine.disturbed()), (0, 1));
 }
 
 #[test]
@@ -172,6 +181,29 @@ fn what_load_balancers_do_not_say_is_not_calm() {
         }
     };
     assert_eq!(learned_around(silent), (0, 1));
+    // Nobody asks for anything.
+    let idle = |sampled: &mut Sampled| {
+        for _ in 0..10 {
+            sampled.now = sampled.now + seconds(1);
+            for instance in 0..2 {
+                let stands = route::Reading { counted: Some(sampled.counted), ..reading(percent(10)) };
+                sampled.engine.read(instance, Ok(stands), sampled.now);
+            }
+            sampled.engine.observe("accounts", &sample(sampled.now, 220.0), sampled.now);
+        }
+    };
+    assert_eq!(learned_around(idle), (0, 1));
+    // They say where they stand, and not what they count.
+    let uncounted = |sampled: &mut Sampled| {
+        for _ in 0..7 {
+            sampled.now = sampled.now + seconds(1);
+            for instance in 0..2 {
+                sampled.engine.read(instance, Ok(reading(percent(10))), sampled.now);
+            }
+            sampled.engine.observe("accounts", &sample(sampled.now, 220.0), sampled.now);
+        }
+    };
+    assert_eq!(learned_around(uncounted), (0, 1));
 }
 
 #[test]
@@ -246,6 +278,13 @@ fn just_after_a_step_what_is_counted_at_two_places_does_not_fit_together() {
     sampled.seconds(10, 20, apart);
     assert_eq!(requests(&sampled).known, seconds(56), "nor did those after the step");
     assert_eq!(requests(&sampled).covers, seconds(60));
+    // Nor what a full database says, or one that has just come back.
+    let full = |calm| but(apart(calm), |sample| sample.saturated = true);
+    let until = Some(sampled.now + seconds(60));
+    let back = |calm| Observation { returning_until: until, ..apart(calm) };
+    sampled.seconds(10, 20, full);
+    sampled.seconds(10, 20, back);
+    assert_eq!(requests(&sampled).covers, seconds(60));
 }
 
 #[test]
@@ -281,9 +320,11 @@ fn a_restart_goes_on_from_what_steps_have_taught_where_nobody_tells_the_sides_ap
     let again = |by_side| {
         let mut again = engine(by_side);
         again.now = taught.now;
-        again.engine.seed_lessons("accounts", report.databases[0].learned.iter().copied());
-        again.engine.seed_lessons("unknown", report.databases[0].learned.iter().copied());
-        again.steps()
+        let by_name = |again: &mut Sampled, name| {
+            again.engine.seed_lessons(name, report.databases[0].learned.iter().copied());
+            again.steps()
+        };
+        ["unknown", "accounts", "unknown"].map(|name| by_name(&mut again, name))
     };
-    assert_eq!((again(false), again(true)), (2, 0));
+    assert_eq!((again(false), again(true)), ([0, 2, 2], [0; 3]));
 }

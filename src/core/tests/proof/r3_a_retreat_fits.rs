@@ -10,6 +10,7 @@ use crossfade_core::state::ByHand;
 use crossfade_core::weight::Weight;
 
 use crate::build::{Case, NOW, ago, capacity, declared, minutes, percent, rate, seconds, standing_at};
+use crate::sampled::millis;
 
 /// At 50 %, asked for 10,000 requests/s, with a legacy that can carry so many.
 fn with_legacy(ready: f64) -> Case {
@@ -188,17 +189,72 @@ fn a_person_s_walk_back_and_a_route_that_is_lowered_go_as_far_as_fits_too() {
     assert_eq!(to(3_600.0), None);
 }
 
+/// A retreat from 50 % that is under way, while people read this of it.
+fn under_way(ready: f64, said: Reason) -> Case {
+    with_legacy(ready).at_level(&rate(), Level::Rollback).but(|case| {
+        let (target, since) = (percent(10), ago(minutes(2)));
+        case.state.retreat =
+            Some(crossfade_core::state::Retreat { target, since, guard: Some(rate()), arrived: false });
+        case.state.volatile.told = Some((Phase::RolledBack, Some(said)));
+    })
+}
+
+fn says(case: &Case) -> Reason {
+    report::of(&case.plan, &case.state, &case.seen, NOW).blocked_by[0].reason
+}
+
+#[test]
+fn that_legacy_is_full_is_said_on_for_half_a_minute_or_until_a_step_has_fitted() {
+    for (full, step, said, expected) in [
+        (29_999, 30_000, Reason::LegacyFull, Reason::LegacyFull),
+        (29_999, 29_999, Reason::LegacyFull, Reason::LegacyFull),
+        (29_999, 29_998, Reason::LegacyFull, Reason::GuardRollback),
+        (30_000, 30_000, Reason::LegacyFull, Reason::GuardRollback),
+        (1_000, 30_000, Reason::GuardRollback, Reason::GuardRollback),
+    ] {
+        // There is room by now.
+        let case = under_way(9_000.0, said).but(|case| {
+            case.state.volatile.full = Some(ago(millis(full)));
+            case.state.last_step = Some(ago(millis(step)));
+        });
+        assert_eq!(says(&case), expected, "{full} {step} {said}");
+    }
+}
+
+#[test]
+fn when_nothing_fitted_is_remembered_and_it_is_asked_again_when_that_is_no_longer_said() {
+    let after = |ready: f64| {
+        let case = under_way(ready, Reason::LegacyFull).breaching(&rate()).but(|case| {
+            case.state.volatile.full = Some(ago(seconds(28)));
+            case.state.last_step = Some(ago(seconds(60)));
+        });
+        let decision = case.decide();
+        (decision.state.volatile.full, decision.again)
+    };
+    // Readings are too old after 6 s; so much less is the next step away, and the end of what is said.
+    assert_eq!(after(5_000.0), (Some(NOW), Some(NOW + millis(6_001))));
+    assert_eq!(after(9_000.0), (Some(ago(seconds(28))), Some(NOW + seconds(2))));
+}
+
+#[test]
+fn what_somebody_said_of_legacy_or_of_demand_counts_until_the_time_that_it_was_said_for() {
+    let until = |after: u64| {
+        let until = Some(NOW + millis(after));
+        let legacy = Source::Declared { requests_per_second: 20_000.0, until };
+        falls_to(with_legacy(0.0).but(|case| case.plan.capacity = capacity(declared(10_000.0), legacy)))
+    };
+    assert_eq!((until(1).as_str(), until(0).as_str()), ("25", "45"));
+    let until = |after: u64| {
+        let until = Some(NOW + millis(after));
+        let demand = Source::Declared { requests_per_second: 10_000.0, until };
+        falls_to(with_legacy(0.0).but(|case| case.plan.capacity = capacity(demand, declared(20_000.0))))
+    };
+    assert_eq!((until(1).as_str(), until(0).as_str()), ("25", "45"));
+}
+
 #[test]
 fn that_legacy_is_full_is_not_unsaid_for_less_than_a_point_of_room() {
-    let retreating = |ready: f64, said: Reason| {
-        let case = with_legacy(ready).at_level(&rate(), Level::Rollback).but(|case| {
-            let (target, since) = (percent(10), ago(minutes(2)));
-            case.state.retreat =
-                Some(crossfade_core::state::Retreat { target, since, guard: Some(rate()), arrived: false });
-            case.state.volatile.told = Some((Phase::RolledBack, Some(said)));
-        });
-        report::of(&case.plan, &case.state, &case.seen, NOW).blocked_by[0].reason
-    };
+    let retreating = |ready: f64, said: Reason| says(&under_way(ready, said));
     // 0.95 x 5,300 is 5,035: 0.35 points; 5,400: 1.3.
     assert_eq!(retreating(5_300.0, Reason::LegacyFull), Reason::LegacyFull);
     assert_eq!(retreating(5_400.0, Reason::LegacyFull), Reason::GuardRollback);

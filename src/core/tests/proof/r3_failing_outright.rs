@@ -17,7 +17,7 @@ use crate::build::{
 };
 
 /// At 50 % of 10,000 requests/s, with a legacy that can carry so many; Kubernetes fails since then.
-fn failing(ready: f64, seconds_ago: u64) -> Case {
+pub fn failing(ready: f64, seconds_ago: u64) -> Case {
     standing_at(50).but(|case| {
         case.plan.capacity = capacity(Source::Route(0), declared(ready));
         let flow = |requests, failed| Flow { requests, failed };

@@ -26,7 +26,7 @@ fn split(legacy: f64, kubernetes: f64) -> Load {
 }
 
 /// A retreat of Kubernetes' surge whose last step, to 50 %, was so long ago.
-fn retreating(before: Duration) -> Case {
+pub fn retreating(before: Duration) -> Case {
     breach(look(None, 3_000.0)).at_level(&rate(), Level::Rollback).but(|case| {
         let at = NOW - before;
         case.state.retreat =
@@ -38,17 +38,17 @@ fn retreating(before: Duration) -> Case {
     })
 }
 
-fn fails(case: Case, legacy: f64, kubernetes: f64) -> Case {
+pub fn fails(case: Case, legacy: f64, kubernetes: f64) -> Case {
     case.but(|case| case.seen.figures.split = Some((NOW, split(legacy, kubernetes))))
 }
 
 /// The load balancers see servers of a pool that carries all.
-fn measured(case: Case) -> Case {
+pub fn measured(case: Case) -> Case {
     case.but(|case| case.plan.capacity = capacity(declared(1_000.0), Source::Route(0)))
 }
 
 /// It had stepped when legacy failed so much.
-fn strained(case: Case, before: f64, seen: bool) -> Case {
+pub fn strained(case: Case, before: f64, seen: bool) -> Case {
     case.but(|case| case.state.strain = Some(Strain { before, seen: seen.then_some(ago(seconds(1))) }))
 }
 

@@ -64,6 +64,19 @@ fn what_must_show_is_more_than_chance_makes_and_no_more_than_three_fifths() {
 }
 
 #[test]
+fn attempts_are_compared_unless_the_database_is_full_then_those_that_fail() {
+    let compared = |saturated: bool| {
+        let case = breach(look(None, 3_000.0)).but(|case| {
+            case.seen.looks[0].saturated = saturated;
+            case.seen.looks[0].failures = Some(Mean { now: 50.0, normal: 1.0, noise: 1.0 });
+        });
+        case.decide().state.surges["accounts"].trial.map(|trial| trial.signal)
+    };
+    assert_eq!(compared(false), Some(Signal::ConnectionRate));
+    assert_eq!(compared(true), Some(Signal::FailedConnections));
+}
+
+#[test]
 fn no_second_step_is_taken_before_the_effect_of_the_first_is_known() {
     for (before, rate, expected) in [(5, 3_000.0, 25), (29, 2_801.0, 25), (5, 2_800.0, 10)] {
         let decision = tried(seconds(before), look(None, rate)).decide();

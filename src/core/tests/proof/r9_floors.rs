@@ -4,15 +4,20 @@
 use std::collections::BTreeMap;
 
 use crossfade_core::action::Action;
-use crossfade_core::capacity::{Figure, Kubernetes, Source, Workload};
+use crossfade_core::capacity::{Figure, Kubernetes, Source, Takeover, Workload};
+use crossfade_core::engine::Engine;
 use crossfade_core::floor::{Floor, Found};
 use crossfade_core::guard::{Judgement, Level};
+use crossfade_core::load::{Flow, Load};
 use crossfade_core::reason::Reason;
 use crossfade_core::report::{self, Who};
+use crossfade_core::state::Retreat;
 use crossfade_core::time::Time;
 use proptest::prelude::*;
 
-use crate::build::{Case, NOW, ago, capacity, declared, minutes, percent, rate, seconds, standing_at};
+use crate::build::{
+    Case, NOW, ago, capacity, declared, minutes, percent, rate, reading, seconds, standing_at,
+};
 
 /// Neither a breach nor clear.
 const NOISY: Judgement = Judgement {
@@ -217,6 +222,77 @@ fn nothing_is_given_back_while_a_guard_is_tripped_or_nobody_knows_the_demand() {
         case.plan.capacity.demand.as_mut().unwrap().from = Source::Measured;
     });
     assert_eq!(floors(&unknown), mail(9));
+}
+
+#[test]
+fn nothing_is_given_back_to_a_kubernetes_that_fails_outright_until_it_is_left() {
+    let failing = |weight: u16, arrived: bool| {
+        with_pods(10, 9.0).but(|case| {
+            case.plan.paused = true;
+            case.state.intended = Some(percent(weight));
+            for seen in &mut case.seen.instances {
+                seen.reading = Some((NOW, reading(percent(weight))));
+                case.state.volatile.ours.insert(seen.key.clone(), reading(percent(weight)));
+            }
+            // Nothing fits.
+            case.plan.capacity.legacy.as_mut().unwrap().capacity = declared(1.0);
+            case.state.floors = mail(9);
+            case.state.volatile.floors_too_high_since = Some(ago(minutes(60)));
+            let flow = |failed| Flow { requests: 100.0, failed };
+            case.seen.figures.load = Some((NOW, Load { legacy: flow(0.0), kubernetes: flow(100.0) }));
+            case.seen.figures.failing_since = Some(ago(minutes(60)));
+            let (target, since) = (percent(0), ago(minutes(60)));
+            case.state.retreat = Some(Retreat { target, since, guard: None, arrived });
+        })
+    };
+    assert_eq!(floors(&failing(10, false)), mail(9));
+    assert_eq!(floors(&failing(0, true)), BTreeMap::new());
+}
+
+#[test]
+fn what_the_shell_finds_of_a_floor_is_seen_and_one_that_nobody_promised_is_not_shown() {
+    let case = with_pods(10, 9.0);
+    let mut engine = Engine::new(case.plan.clone(), case.state.clone(), NOW);
+    assert_eq!(engine.report(NOW).floors, []);
+    let found = Found { pods: Some(3), object: "Deployment mail".into(), before: Some(1), lack: None };
+    engine.floor(0, found.clone(), NOW);
+    assert_eq!(engine.report(NOW).floors, [Floor { workload: "mail".into(), pods: 0, found: Some(found) }]);
+}
+
+#[test]
+fn a_floor_that_stands_as_it_should_is_recorded_once_and_one_that_goes_again() {
+    let actions = |case: &mut Case, change: fn(&mut Case)| {
+        case.state = case.decide().state;
+        change(case);
+        case.decide().actions.len()
+    };
+    let mut stays = with_pods(10, 9.0).but(|case| {
+        case.plan.paused = true;
+        stands(case, 3);
+    });
+    assert_eq!(actions(&mut stays, |_| ()), 0);
+    let found_anew = |case: &mut Case| case.state.volatile.floors_found.clear();
+    assert_eq!(actions(&mut stays, found_anew), 0);
+    let gone = |case: &mut Case| {
+        case.state.floors.insert("old".into(), 4);
+    };
+    assert_eq!(actions(&mut stays, gone), 1);
+}
+
+#[test]
+fn a_floor_stands_high_enough_where_it_carries_just_what_is_needed_or_can_go_no_higher() {
+    let rising = |demand: f64, pods: u32| {
+        with_pods(10, 99.0).but(|case| {
+            case.plan.capacity.takeover = Takeover { legacy: 0.0, kubernetes: 0.0 };
+            case.plan.capacity.demand.as_mut().unwrap().from = declared(demand);
+            case.plan.capacity.legacy.as_mut().unwrap().capacity = declared(1e9);
+            stands(case, pods);
+        })
+    };
+    // 1.5 times half of 800.
+    assert_eq!([5, 6].map(|pods| rises(&rising(800.0, pods))), [false, true]);
+    // 1.5 times half of 8,000 are 60 pods, of which 50 may be asked for; more are there.
+    assert_eq!([49, 50].map(|pods| rises(&rising(8_000.0, pods))), [false, true]);
 }
 
 #[test]

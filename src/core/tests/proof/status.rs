@@ -31,6 +31,11 @@ fn completed() -> Case {
 }
 
 #[test]
+fn a_reason_is_written_by_its_name() {
+    assert_eq!(Reason::LegacyFull.to_string(), "LegacyFull");
+}
+
+#[test]
 fn every_phase_has_a_name_of_its_own() {
     let all = [
         (Phase::Pending, "Pending"),

@@ -3,6 +3,7 @@
 use crossfade_core::reason::Reason;
 use crossfade_core::report::Phase;
 use crossfade_core::state::{ByHand, Retreat};
+use crossfade_core::weight::Weight;
 
 use crate::build::{Case, NOW, ago, moved, percent, rate, seconds, stage, standing_at, told};
 
@@ -35,6 +36,14 @@ fn the_lower_of_both_wishes_is_gone_to() {
     assert_eq!(step(&target(by_hand(at(), 20), "half")), None, "it stands there");
     let held = target(by_hand(at(), 10), "canary").but(|case| case.plan.paused = true);
     assert_eq!(step(&held), Some((10.0, Reason::RollbackByHand)), "a pause holds targetStage alone");
+}
+
+#[test]
+fn the_last_bit_is_gone_too_where_it_fits() {
+    let near = target(standing_at(10), "tenth").but(|case| {
+        case.state.intended = Some(Weight::from_hundredths(1_025));
+    });
+    assert_eq!(step(&near), Some((10.0, Reason::TargetStageLowered)));
 }
 
 #[test]
