@@ -244,3 +244,12 @@ fn what_a_step_is_to_tell_is_not_waited_for_while_another_breach_is_known_to_be_
     });
     assert_eq!(again.decide().actions, []);
 }
+
+#[test]
+fn a_fifth_above_normal_or_what_chance_makes_of_it_is_nothing_that_a_step_can_show() {
+    let of = |now: f64, noise: f64| {
+        whose(&breach(look(None, now)).but(|case| case.seen.looks[0].rate.as_mut().unwrap().noise = noise))
+    };
+    assert_eq!((of(1_200.0, 1.0), of(1_201.0, 1.0)), (Whose::Unmeasured, Whose::Judging));
+    assert_eq!((of(1_300.0, 101.0), of(1_300.0, 99.0)), (Whose::Unmeasured, Whose::Judging));
+}

@@ -384,15 +384,6 @@ fn where_no_rate_is_above_normal_the_brake_goes_all_the_same_unless_the_database
     assert_eq!(quiet(true).decide().state.intended, Some(percent(50)));
 }
 
-#[test]
-fn a_fifth_above_normal_or_what_chance_makes_of_it_is_nothing_that_a_step_can_show() {
-    let of = |now: f64, noise: f64| {
-        whose(&breach(look(None, now)).but(|case| case.seen.looks[0].rate.as_mut().unwrap().noise = noise))
-    };
-    assert_eq!((of(1_200.0, 1.0), of(1_201.0, 1.0)), (Some(Whose::Unmeasured), Some(Whose::Judging)));
-    assert_eq!((of(1_300.0, 101.0), of(1_300.0, 99.0)), (Some(Whose::Unmeasured), Some(Whose::Judging)));
-}
-
 proptest! {
     #[test]
     fn nothing_moves_for_what_both_sides_share_and_something_does_for_kubernetes_alone(
