@@ -158,4 +158,9 @@ impl Service {
         let sum: f64 = self.balancers.iter().map(|balancer| balancer.weight().percent()).sum();
         sum / 100.0 / self.balancers.len().max(1) as f64
     }
+
+    /// The same as a weight.
+    pub fn weight(&self) -> Weight {
+        Weight::from_percent(100.0 * self.share())
+    }
 }

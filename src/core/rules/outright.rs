@@ -47,12 +47,16 @@ fn too_few_pods(turn: &Turn) -> Option<Now> {
         return None;
     }
     let few = figures.ready.few_since.is_some_and(|since| turn.now.since(since) >= FEW_LAST);
-    let leaves = || turn.state.retreat.as_ref().is_some_and(|retreat| retreat.guard.is_none());
-    if !few && !leaves() {
+    if !few && !is_left(turn) {
         return None;
     }
     let now = figures.ready_now(&turn.plan.capacity, turn.now);
     now.filter(|now| few || figures.ready.is_still_few(now))
+}
+
+/// Whether the retreat under way is one from a Kubernetes that fails.
+fn is_left(turn: &Turn) -> bool {
+    turn.state.retreat.as_ref().is_some_and(|retreat| retreat.guard.is_none())
 }
 
 /// Every load balancer that has stood at the plan's weight sees no Kubernetes server up, and a legacy one.
@@ -70,7 +74,7 @@ pub fn leave(turn: &mut Turn) -> bool {
     let Some(failing) = failing(turn) else { return false };
     if turn.intended() == Weight::ZERO {
         // It is left, and stays so until it no longer fails.
-        return turn.state.retreat.as_ref().is_some_and(|retreat| retreat.guard.is_none());
+        return is_left(turn);
     }
     let why = match failing {
         Failing::NoServer => "no Kubernetes server is up".into(),

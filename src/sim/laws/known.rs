@@ -115,7 +115,7 @@ impl Known {
         if self.seconds.len() > REMEMBERED {
             self.seconds.pop_front();
         }
-        let stands = Weight::from_percent(100.0 * service.share());
+        let stands = service.weight();
         let figures = self.figures(plan, None, now, AGE);
         self.room.is(figures.is_none_or(|figures| figures.has_room(stands)), now);
     }

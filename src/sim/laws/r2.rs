@@ -71,8 +71,7 @@ fn breached(case: &Case<'_>, before: &State) -> Option<String> {
         });
         // A pool without servers takes no weight, whatever is written; and legacy takes what it can carry.
         let service = decided.services.get(decided.service)?;
-        let takes = service.balancers.get(instance)?.is_as_set()
-            && r3::must_move(case, Weight::from_percent(100.0 * service.share()));
+        let takes = service.balancers.get(instance)?.is_as_set() && r3::must_move(case, service.weight());
         if takes && !(ordered || under_way || seen.failing.is_some()) {
             return Some(format!("{key:?} is breached at {read:?}, and {} is not braked", seen.key));
         }

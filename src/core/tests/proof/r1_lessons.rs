@@ -36,6 +36,15 @@ fn engine(by_side: bool) -> Sampled {
     Sampled { engine, now: NOW, counted: Counted::default(), failing: 0 }
 }
 
+/// The same after two steps, each a calm minute after the one before.
+fn taught(by_side: bool) -> Sampled {
+    let mut sampled = engine(by_side);
+    for weight in [10, 20, 30] {
+        sampled.calm(60, weight);
+    }
+    sampled
+}
+
 /// What a database says in a second in which so many connect.
 fn sample(at: Time, rate: f64) -> Observation {
     let sample = Sample { at, connection_rate: Some(rate), of_max: Some(20.0), ..Sample::default() };
@@ -103,10 +112,7 @@ fn but(mut observation: Observation, change: impl Fn(&mut Sample)) -> Observatio
 #[test]
 fn each_step_in_calm_teaches_what_it_does() {
     assert_eq!(learned_around(|sampled| sampled.calm(1, 10)), (1, 2));
-    let mut sampled = engine(false);
-    for weight in [10, 20, 30] {
-        sampled.calm(60, weight);
-    }
+    let sampled = taught(false);
     let slope = sampled.engine.seen().lessons[0].slope(sampled.now).unwrap();
     assert_eq!((format!("{:.3}", slope.more), slope.steps), ("0.200".into(), 2));
 }
@@ -208,23 +214,14 @@ fn what_load_balancers_do_not_say_is_not_calm() {
 
 #[test]
 fn where_the_sides_are_told_apart_nothing_is_learned_and_a_new_normal_is_learned_anew() {
-    let mut apart = engine(true);
-    for weight in [10, 20, 30] {
-        apart.calm(60, weight);
-    }
+    let apart = taught(true);
     assert_eq!(apart.steps(), 0);
-    let mut anew = engine(false);
-    for weight in [10, 20, 30] {
-        anew.calm(60, weight);
-    }
+    let mut anew = taught(false);
     let commands = [(Command::AcceptBaseline, "2026-01-01T00:00:00Z accounts".to_owned())].into();
     anew.engine.set_wishes(Wishes { hold: None, commands });
     anew.calm(1, 30);
     assert_eq!(anew.steps(), 0);
-    let mut replanned = engine(false);
-    for weight in [10, 20, 30] {
-        replanned.calm(60, weight);
-    }
+    let mut replanned = taught(false);
     let plan = replanned.engine.plan().clone();
     replanned.engine.set_plan(plan.clone(), replanned.now);
     assert_eq!(replanned.steps(), 2, "the same databases behind the same routes");
@@ -312,10 +309,7 @@ fn after_a_restart_a_raise_is_still_compared_though_the_first_seconds_are_not_kn
 
 #[test]
 fn a_restart_goes_on_from_what_steps_have_taught_where_nobody_tells_the_sides_apart() {
-    let mut taught = engine(false);
-    for weight in [10, 20, 30] {
-        taught.calm(60, weight);
-    }
+    let taught = taught(false);
     let report = taught.engine.report(taught.now);
     let again = |by_side| {
         let mut again = engine(by_side);
